@@ -1,0 +1,130 @@
+"""The rules for scalar arguments, each written once: the gates call these, the code behind trusts."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import cast
+
+from certiqa.errors import InputError
+from certiqa.statistics.statements import SIDES, STATEMENTS, Side, Statement
+
+__all__ = [
+    "check_alpha",
+    "check_batch_size",
+    "check_choice",
+    "check_count",
+    "check_eps",
+    "check_output_range",
+    "check_seed",
+    "check_side",
+    "check_sigma",
+    "check_statement",
+    "check_tau",
+    "enforced_range",
+]
+
+LARGEST_SIGMA = 4.0
+
+
+def _real(value: object) -> float | None:
+    """The value as a finite float, or None if it is no real number."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
+
+
+def check_sigma(value: object) -> float:
+    """The noise level: finite, > 0, at most 4 (the intensities lie in [0, 1])."""
+    sigma = _real(value)
+    if sigma is None or sigma <= 0:
+        rule = "must be a finite number > 0, the noise's standard deviation for intensities in [0, 1]"
+        raise InputError.of("sigma", rule, value, "Try sigma=0.12.")
+    if sigma > LARGEST_SIGMA:
+        rule = f"must be at most {LARGEST_SIGMA:g}: it is in units of intensities in [0, 1], not of grey levels"
+        raise InputError.of("sigma", rule, value, f"For grey levels of 255 pass sigma={sigma / 255:.4g}.")
+    return sigma
+
+
+def check_alpha(value: object, name: str = "alpha") -> float:
+    """A failure probability, in (0, 1)."""
+    alpha = _real(value)
+    if alpha is None or not 0 < alpha < 1:
+        rule = "must be a failure probability in (0, 1)"
+        raise InputError.of(name, rule, value, f"Try {name}=1e-3 for a confidence of 99.9 %.")
+    return alpha
+
+
+def check_count(value: object, name: str, least: int = 1, remedy: str = "") -> int:
+    """A whole number >= ``least``."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
+        raise InputError.of(name, f"must be a whole number >= {least}", value, remedy)
+    return int(value)
+
+
+def check_eps(value: object, name: str = "eps") -> float:
+    """An l2 radius: finite, >= 0."""
+    eps = _real(value)
+    if eps is None or eps < 0:
+        rule = "must be a finite number >= 0, an l2 distance between images in [0, 1]"
+        raise InputError.of(
+            name, rule, value, "certiqa.statistics.percentile converts PSNR, l_inf and grey levels to it."
+        )
+    return eps
+
+
+def check_tau(value: object) -> float:
+    """A change of the score: finite, >= 0."""
+    tau = _real(value)
+    if tau is None or tau < 0:
+        raise InputError.of("tau", "must be a finite number >= 0, a change of the score", value)
+    return tau
+
+
+def check_choice(value: object, name: str, allowed: tuple[str, ...]) -> str:
+    """One of the allowed words."""
+    if not isinstance(value, str) or value not in allowed:
+        raise InputError.of(name, f"must be one of {', '.join(map(repr, allowed))}", value)
+    return value
+
+
+def check_side(value: object) -> Side:
+    """The side(s) on which the score is bounded."""
+    return cast(Side, check_choice(value, "side", SIDES))
+
+
+def check_statement(value: object) -> Statement:
+    """The statement that is asked for."""
+    return cast(Statement, check_choice(value, "statement", STATEMENTS))
+
+
+def check_seed(value: object) -> int | None:
+    """None (fresh noise) or a whole number in [0, 2^128)."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) < 2**128:
+        raise InputError.of("seed", "must be None (fresh noise) or a whole number in [0, 2**128)", value)
+    return int(value)
+
+
+def check_output_range(value: object) -> tuple[float, float] | None:
+    """None, or (lowest, highest) score with lowest < highest, both finite."""
+    if value is None:
+        return None
+    if isinstance(value, tuple | list) and len(value) == 2:
+        low, high = _real(value[0]), _real(value[1])
+        if low is not None and high is not None and low < high:
+            return low, high
+    rule = "must be None or a pair (lowest, highest) of finite scores with lowest < highest"
+    raise InputError.of("output_range", rule, value, "Scores are clamped to it, so that it holds.")
+
+
+def check_batch_size(value: object) -> int | str:
+    """ "auto", or a whole number >= 1."""
+    return value if isinstance(value, str) and value == "auto" else check_count(value, "batch_size", 1, "Or 'auto'.")
+
+
+def enforced_range(model: object) -> tuple[float, float] | None:
+    """The range that a metric enforces by construction, if it says so (``output_range`` and ``range_enforced``)."""
+    return check_output_range(getattr(model, "output_range", None)) if getattr(model, "range_enforced", False) else None

@@ -1,0 +1,441 @@
+"""Certificate: the scores of one image under noise, and every answer that they prove."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certiqa import _checks as check
+from certiqa.certificate.interval import Curve, Interval, Origin
+from certiqa.certificate.provenance import Provenance
+from certiqa.errors import InputError
+from certiqa.statistics import percentile
+from certiqa.statistics.statements import (
+    Confidence,
+    Deployed,
+    Side,
+    Statement,
+    band_confidence,
+    fixed_interval_radius,
+    interval_ranks,
+    median_rank,
+    median_ranks,
+    rank_radius,
+    single_confidence,
+    smallest_n_for,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["Certificate"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate:
+    """What was proved about one image, for every eps, tau and alpha, without another forward pass.
+
+    The guarantee. h(x) is the median of f(x+G), G ~ N(0, sigma^2 I), f the metric with all that happens before and
+    after it. With probability at least 1 - alpha over the noise that was drawn, for every change delta of the image
+    with ||delta||_2 <= eps, h(x+delta) lies in ``bounds(eps)`` and differs from h(x) by at most ``tau(eps)``. Answers
+    for an eps given positionally come from a simultaneous band: all of them, for all eps, hold together. ``at=`` asks
+    the tighter exact ranks for ONE eps that was declared before sampling; each such statement fails with at most alpha.
+
+    Certificates are made by :func:`certiqa.certify`.
+
+    Attributes:
+        scores: (n,) float64, in the order of sampling, read-only; NaN marks a failed forward, which counts as the
+            worst possible score on either side.
+        sigma: standard deviation of the noise, for intensities in [0, 1].
+        alpha: failure probability that was asked for; every answer takes another one on request.
+        side: "both"; "upper" (only rises are bounded) or "lower".
+        at: the eps declared before sampling, or None.
+        shape: (3, H, W) of the image.
+        output_range: (lowest, highest) score, enforced; None if unknown.
+        range_enforced_by: "model", "certiqa" (scores are clamped) or None.
+        clamped: how many scores were clamped.
+        lower_better: direction of the metric; None if unknown.
+        noise: name of the noise law.
+        tv_slack: total-variation distance of the noise drawn from an exact Gaussian, per image; added to the levels.
+        assumptions: what the proof takes for granted, in words.
+        method: "median smoothing" or "denoised median smoothing".
+        provenance: where it all comes from.
+        seed: the seed of the noise; kept out of JSON unless it is revealed.
+
+    Source: arXiv 2007.03730 (bounds), 2411.12575 (tau-closeness in IQA); exact ranks, band, drift and deployed
+    statements: docs/theory.md.
+
+    >>> import certiqa, torch
+    >>> certificate = certiqa.certify(lambda x: 100 * x.mean((1, 2, 3)), torch.full((3, 8, 8), 0.5), 0.1, n=500, seed=1)
+    >>> lower, upper = certificate.bounds(0.05)
+    >>> lower < certificate.score < upper
+    True
+    """
+
+    scores: Floats
+    sigma: float
+    alpha: float
+    side: Side
+    at: float | None
+    shape: tuple[int, int, int]
+    output_range: tuple[float, float] | None
+    range_enforced_by: str | None
+    clamped: int
+    lower_better: bool | None
+    noise: str
+    tv_slack: float
+    assumptions: tuple[str, ...]
+    method: str
+    provenance: Provenance
+    seed: int | None = field(default=None)
+
+    @property
+    def n(self) -> int:
+        """Number of scores."""
+        return len(self.scores)
+
+    @property
+    def failures(self) -> int:
+        """Number of NaN scores."""
+        return int(np.isnan(self.scores).sum())
+
+    @property
+    def dimension(self) -> int:
+        """Number of values of the image, 3HW."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def _ascending(self) -> Floats:
+        """Scores from low to high, failures as the lowest: for lower ends."""
+        return np.sort(np.where(np.isnan(self.scores), -np.inf, self.scores))
+
+    @cached_property
+    def _ascending_high(self) -> Floats:
+        """Scores from low to high, failures as the highest: for upper ends."""
+        return np.sort(np.where(np.isnan(self.scores), np.inf, self.scores))
+
+    @property
+    def score(self) -> float:
+        """The smoothed median as printed: the ceil(n/2)-th smallest score (failed forwards counted as the lowest)."""
+        return self._low(median_rank(self.n))[0]
+
+    def bounds(
+        self,
+        eps: float | None = None,
+        *,
+        at: float | None = None,
+        statement: Statement = "containment",
+        alpha: float | None = None,
+        n_deployed: int | None = None,
+        beta: float | None = None,
+    ) -> Interval:
+        """The interval that no attack of l2 length <= eps can make the score leave.
+
+        Args:
+            eps: any l2 radius >= 0, chosen whenever: answered by the simultaneous band.
+            at: instead of eps, the ONE radius declared before sampling: answered by exact ranks for it.
+            statement: "containment": of the true median h(x+delta). "deployed": of the score that is printed there, the
+                median of ``n_deployed`` scores under fresh noise, which leaves the interval with probability <= beta.
+            alpha: failure probability; default: the certificate's.
+            n_deployed: default: n.
+            beta: default: alpha.
+
+        Returns:
+            An :class:`~certiqa.certificate.interval.Interval`, which unpacks as (lower, upper). An end that n scores
+            cannot prove is the enforced range's, or infinite, and is flagged (``lower_from``, ``upper_from``).
+
+        Raises:
+            InputError: both or neither of eps and at, a value out of its range, or an ``at`` that was not declared.
+        """
+        if check.check_statement(statement) == "drift":
+            rule = "must be 'containment' or 'deployed'"
+            raise InputError.of("statement", rule, statement, "drift is what tau() answers.")
+        radius, simultaneous = self._radius_asked(eps, at)
+        level = self._alpha(alpha)
+        deployed = self._deployed(statement, level, n_deployed, beta)
+        confidence = self._confidence(level, statement, simultaneous)
+        return self._interval(radius, confidence, deployed, level, simultaneous)
+
+    def tau(
+        self,
+        eps: float | None = None,
+        *,
+        at: float | None = None,
+        statement: Statement = "drift",
+        alpha: float | None = None,
+        n_deployed: int | None = None,
+        beta: float | None = None,
+    ) -> float:
+        """The largest change of the score that an attack of l2 length <= eps can cause (tau-closeness).
+
+        Args:
+            eps: any l2 radius >= 0: answered by the simultaneous band.
+            at: instead of eps, the ONE radius declared before sampling.
+            statement: "drift": |h(x+delta) - h(x)| of the true medians (one-sided certificates: the rise, or the fall).
+                "deployed": the difference between the score printed at x+delta from ``n_deployed`` fresh scores, and
+                :attr:`score`, except with probability beta. "containment": the width of the interval.
+            alpha: failure probability; default: the certificate's.
+            n_deployed: default: n.
+            beta: default: alpha.
+
+        Returns:
+            The bound; inf if neither the scores nor an enforced range prove one.
+
+        Raises:
+            InputError: as :meth:`bounds`.
+        """
+        check.check_statement(statement)
+        radius, simultaneous = self._radius_asked(eps, at)
+        level = self._alpha(alpha)
+        deployed = self._deployed(statement, level, n_deployed, beta)
+        confidence = self._confidence(level, statement, simultaneous)
+        interval = self._interval(radius, confidence, deployed, level, simultaneous)
+        if statement == "containment":
+            return interval.upper - interval.lower
+        low, high = (self.score, self.score) if statement == "deployed" else self._median_interval(confidence)
+        rise, fall = interval.upper - low, high - interval.lower
+        return max(0.0, *{"both": (rise, fall), "upper": (rise,), "lower": (fall,)}[self.side])
+
+    def radius(
+        self,
+        tau: float,
+        *,
+        statement: Statement = "drift",
+        center: float | None = None,
+        alpha: float | None = None,
+        n_deployed: int | None = None,
+        beta: float | None = None,
+    ) -> float:
+        """The largest eps whose certified change is at most tau.
+
+        Args:
+            tau: the change that is tolerated, in units of the score.
+            statement: "drift" or "deployed", as for :meth:`tau`; answered by the simultaneous band.
+            center: instead, a value fixed BEFORE sampling (a pilot's median, say): the largest eps at which h(x+delta)
+                stays in [center - tau, center + tau], by Clopper-Pearson. Tighter; not to be taken from these scores.
+            alpha: failure probability; default: the certificate's.
+            n_deployed: for "deployed"; default: n.
+            beta: for "deployed"; default: alpha.
+
+        Returns:
+            0.0 if these scores prove nothing for so small a tau; inf if the range itself is within tau.
+        """
+        check.check_tau(tau)
+        if check.check_statement(statement) == "containment":
+            raise InputError.of("statement", "must be 'drift' or 'deployed'", statement)
+        level = self._alpha(alpha)
+        if center is not None:
+            return self._radius_around(float(center), tau, level)
+        deployed = self._deployed(statement, level, n_deployed, beta)
+        confidence = band_confidence(self.n, level, self.side)
+        low, high = (self.score, self.score) if deployed else self._median_interval(confidence)
+        radii = []
+        if self.side != "lower":
+            rank = int(np.count_nonzero(self._ascending_high - low <= tau))  # the highest X_(k) within reach
+            free = self.output_range is not None and self.output_range[1] - low <= tau
+            head = deployed.high_complement - self.tv_slack if deployed else 0.5
+            radii.append(math.inf if free else self._rank_radius(self.n + 1 - rank, confidence, head))
+        if self.side != "upper":
+            rank = 1 + int(np.count_nonzero(high - self._ascending > tau))  # the lowest X_(k) within reach
+            free = self.output_range is not None and high - self.output_range[0] <= tau
+            head = deployed.low - self.tv_slack if deployed else 0.5
+            radii.append(math.inf if free else self._rank_radius(rank, confidence, head))
+        return max(0.0, min(radii))
+
+    def curve(self, eps: npt.ArrayLike | None = None, *, alpha: float | None = None, points: int = 129) -> Curve:
+        """Bounds and tau for many eps; all of it holds simultaneously with probability at least 1 - alpha.
+
+        Args:
+            eps: (m,) l2 radii; default: ``points`` values from 0 to where n scores prove no more.
+            alpha: failure probability; default: the certificate's.
+            points: how many, if eps is not given.
+        """
+        level = self._alpha(alpha)
+        if eps is None:
+            check.check_count(points, "points", 2)
+            grid = np.linspace(0.0, 1.1 * self.largest_eps(alpha=level), points)
+        else:
+            grid = np.array([check.check_eps(e) for e in np.atleast_1d(np.asarray(eps, float)).tolist()])
+        intervals = [self.bounds(e, alpha=level) for e in grid.tolist()]
+        return Curve(
+            eps=grid,
+            lower=np.array([i.lower for i in intervals]),
+            upper=np.array([i.upper for i in intervals]),
+            tau=np.array([self.tau(e, alpha=level) for e in grid.tolist()]),
+            certified=np.array([i.certified for i in intervals]),
+            alpha=level,
+        )
+
+    def largest_eps(self, *, alpha: float | None = None) -> float:
+        """The eps up to which n scores prove anything (by the band): beyond it only the enforced range remains."""
+        confidence = band_confidence(self.n, self._alpha(alpha), self.side)
+        return max(0.0, self._rank_radius(1, confidence, 0.5))
+
+    def smallest_n(
+        self, eps: float | None = None, *, at: float | None = None, alpha: float | None = None
+    ) -> int | None:
+        """How many scores it takes to prove any bound at eps (``at``: with the ranks for one declared eps).
+
+        None if ten million would not do.
+        """
+        radius, simultaneous = self._radius_asked(eps, at)
+        level = self._alpha(alpha)
+        return smallest_n_for(radius / self.sigma, level, self.side, simultaneous=simultaneous, slack=self.tv_slack)
+
+    # -- behind the gate ----------------------------------------------------------------------------------------------
+
+    def _alpha(self, alpha: float | None) -> float:
+        return self.alpha if alpha is None else check.check_alpha(alpha)
+
+    def _radius_asked(self, eps: float | None, at: float | None) -> tuple[float, bool]:
+        if (eps is None) == (at is None):
+            rule = "must be given, or at= for an eps declared before sampling, and not both"
+            raise InputError.of("eps", rule, (eps, at))
+        if at is None:
+            return check.check_eps(eps), True
+        declared = check.check_eps(at, "at")
+        if self.at is not None and declared != self.at:
+            rule = f"must be the eps that was declared to certify(at=...), {self.at:g}"
+            raise InputError.of("at", rule, at, "For an eps chosen afterwards pass it as eps: the band answers.")
+        return declared, False
+
+    def _deployed(self, statement: Statement, alpha: float, n: int | None, beta: float | None) -> Deployed | None:
+        count = self.n if n is None else check.check_count(n, "n_deployed")
+        failure = alpha if beta is None else check.check_alpha(beta, "beta")
+        return Deployed.of(count, failure, self.side) if statement == "deployed" else None
+
+    def _confidence(self, alpha: float, statement: Statement, simultaneous: bool) -> Confidence:
+        if simultaneous:
+            return band_confidence(self.n, alpha, self.side)
+        return single_confidence(alpha, self.side, statement)
+
+    def _interval(
+        self, eps: float, confidence: Confidence, deployed: Deployed | None, alpha: float, simultaneous: bool
+    ) -> Interval:
+        k_lower, k_upper = interval_ranks(
+            self.n, eps / self.sigma, confidence.attacked, self.side, self.tv_slack, deployed
+        )
+        lower, lower_from = self._low(k_lower)
+        upper, upper_from = self._high(k_upper)
+        return Interval(
+            lower,
+            upper,
+            eps,
+            alpha,
+            "deployed" if deployed else "containment",
+            simultaneous,
+            k_lower if lower_from == "rank" else None,
+            k_upper if upper_from == "rank" else None,
+            "not asked" if self.side == "upper" else lower_from,
+            "not asked" if self.side == "lower" else upper_from,
+        )
+
+    def _low(self, k: int) -> tuple[float, Origin]:
+        value = float(self._ascending[k - 1]) if k >= 1 else -math.inf
+        if value > -math.inf:
+            return value, "rank"
+        return (self.output_range[0], "range") if self.output_range else (-math.inf, "unbounded")
+
+    def _high(self, k: int) -> tuple[float, Origin]:
+        value = float(self._ascending_high[k - 1]) if k <= self.n else math.inf
+        if value < math.inf:
+            return value, "rank"
+        return (self.output_range[1], "range") if self.output_range else (math.inf, "unbounded")
+
+    def _median_interval(self, confidence: Confidence) -> tuple[float, float]:
+        low, high = median_ranks(self.n, confidence.median, self.tv_slack)
+        return self._low(low)[0], self._high(high)[0]
+
+    def _rank_radius(self, k: int, confidence: Confidence, head: float) -> float:
+        return (
+            self.sigma * rank_radius(k, self.n, confidence.attacked, self.tv_slack, head) if k <= self.n else -math.inf
+        )
+
+    def _radius_around(self, center: float, tau: float, alpha: float) -> float:
+        below = int(np.count_nonzero(self._ascending < center - tau))
+        above = int(np.count_nonzero(self._ascending_high > center + tau))
+        r = fixed_interval_radius(below, above, self.n, alpha, self.side, self.tv_slack)
+        return self.sigma * r
+
+    # -- words, files, figures ----------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return (
+            f"<Certificate {self.provenance.image}: score {self.score:.4g}, sigma {self.sigma:g}, n {self.n}, "
+            f"alpha {self.alpha:g}, side {self.side!r}>"
+        )
+
+    def __str__(self) -> str:
+        from certiqa.certificate.words import describe
+
+        return describe(self)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Certificate):
+            return NotImplemented
+        return self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.provenance.image_sha256, self.provenance.seed_commitment, self.scores.tobytes()))
+
+    def to_dict(self, *, reveal_seed: bool = False) -> dict[str, Any]:
+        """Plain data with full provenance, scores included, that JSON can hold; the seed only if ``reveal_seed``."""
+        from certiqa.certificate.store import to_dict
+
+        return to_dict(self, reveal_seed=reveal_seed)
+
+    def to_json(self, path: str | Path | None = None, *, reveal_seed: bool = False) -> str:
+        """The certificate as JSON text; with ``path``, written there too."""
+        text = json.dumps(self.to_dict(reveal_seed=reveal_seed), indent=1, allow_nan=False)
+        if path is not None:
+            Path(path).write_text(text + "\n", encoding="utf-8")
+        return text
+
+    @classmethod
+    def from_dict(cls, data: object) -> Certificate:
+        """The inverse of :meth:`to_dict`; recomputes what it states and refuses a certificate that contradicts itself.
+
+        Raises:
+            CertificateError: not a certificate, of a newer format, incomplete, or contradictory.
+        """
+        from certiqa.certificate.store import from_dict
+
+        return from_dict(data)
+
+    @classmethod
+    def from_json(cls, source: str | Path) -> Certificate:
+        """Read a certificate from JSON text, or from a file (a :class:`~pathlib.Path`, or a string that is no JSON).
+
+        Raises:
+            CertificateError: as :meth:`from_dict`, or the file cannot be read.
+        """
+        from certiqa.certificate.store import from_json
+
+        return from_json(source)
+
+    def plot(self, axes: tuple[Axes, Axes] | None = None) -> Figure:
+        """Draw the interval against eps, and the histogram of the scores; needs the extra [plots].
+
+        Args:
+            axes: two matplotlib axes to draw on; default: a new figure, not shown (use ``savefig``).
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+        """
+        from certiqa.certificate.figure import plot
+
+        return plot(self, axes)
+
+    def psnr(self, eps: float) -> float:
+        """PSNR in dB of an attack of length eps on this image."""
+        return percentile.psnr_db(check.check_eps(eps), self.dimension)

@@ -1,0 +1,163 @@
+"""A certificate in plain words: the guarantee, its failure probability, and what eps means in grey levels and dB."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from certiqa.certificate.interval import Interval
+from certiqa.statistics import percentile
+
+if TYPE_CHECKING:
+    from certiqa.certificate.certificate import Certificate
+
+__all__ = ["HEADINGS", "Row", "confidence_words", "describe", "guarantee_words", "header_lines", "notes", "rows"]
+
+HEADINGS = ("eps", "RMS grey", "PSNR", "l_inf", "median stays in", "moves at most", "printed moves at most")
+_DEFAULT_RADII = (0.25, 0.5, 1.0, 2.0, 3.0)  # in units of sigma
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is proved at one eps.
+
+    Attributes:
+        eps: the l2 radius.
+        interval: containment.
+        tau: drift of the true median.
+        tau_deployed: change of the printed score.
+        smallest_n: what it would take, where n does not do.
+    """
+
+    eps: float
+    interval: Interval
+    tau: float
+    tau_deployed: float
+    smallest_n: int | None
+    dimension: int
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as text, one cell per heading."""
+        mark = "" if self.interval.simultaneous else "*"
+        return (
+            f"{self.eps:.4g}{mark}",
+            f"{percentile.rms_grey_levels(self.eps, self.dimension):.3g}",
+            f"{percentile.psnr_db(self.eps, self.dimension):.1f} dB",
+            f"{255 * percentile.linf_step(self.eps, self.dimension):.2g}/255",
+            self._interval_words(),
+            _number(self.tau),
+            _number(self.tau_deployed),
+        )
+
+    def _interval_words(self) -> str:
+        interval = self.interval
+        lower = "..." if interval.lower_from == "not asked" else _number(interval.lower)
+        upper = "..." if interval.upper_from == "not asked" else _number(interval.upper)
+        text = f"[{lower}, {upper}]"
+        if interval.certified:
+            return text
+        remedy = f"needs n >= {self.smallest_n}" if self.smallest_n else "no n does"
+        return (
+            f"{text} {'range only' if 'range' in (interval.lower_from, interval.upper_from) else 'unproved'}: {remedy}"
+        )
+
+
+def rows(certificate: Certificate, eps: tuple[float, ...] = ()) -> list[Row]:
+    """One row per eps, the one declared beforehand first; default: a quarter of sigma to three sigma."""
+    result = [] if certificate.at is None else [_row(certificate, None, certificate.at)]
+    chosen = eps or (() if result else tuple(r * certificate.sigma for r in _DEFAULT_RADII))
+    return result + [_row(certificate, e, None) for e in chosen]
+
+
+def _row(certificate: Certificate, eps: float | None, at: float | None) -> Row:
+    interval = certificate.bounds(eps, at=at)
+    return Row(
+        interval.eps,
+        interval,
+        certificate.tau(eps, at=at),
+        certificate.tau(eps, at=at, statement="deployed"),
+        None if interval.certified else certificate.smallest_n(eps, at=at),
+        certificate.dimension,
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else ("unbounded" if value > 0 else "-unbounded")
+
+
+def confidence_words(alpha: float) -> str:
+    """1 - alpha in percent, with no digit lost.
+
+    >>> confidence_words(1e-3)
+    '99.9 %'
+    """
+    return f"{100 * (1 - alpha):.12g} %"
+
+
+def header_lines(certificate: Certificate) -> list[str]:
+    """Which picture, which metric, which score."""
+    _, height, width = certificate.shape
+    p = certificate.provenance
+    model = p.model + (f" behind {p.denoiser}" if p.denoiser else "")
+    facts = [f"median of {certificate.n} scores under noise of sigma {certificate.sigma:g}"]
+    facts[0] += f" ({255 * certificate.sigma:.3g} grey levels)"
+    if certificate.lower_better is not None:
+        facts.append("lower is better" if certificate.lower_better else "higher is better")
+    if certificate.output_range:
+        low, high = certificate.output_range
+        who = "the model" if certificate.range_enforced_by == "model" else "certiqa (scores are clamped)"
+        facts.append(f"range {low:g} to {high:g}, enforced by {who}")
+    return [
+        f"{p.image} ({width}x{height}) under {model}",
+        f"smoothed score {certificate.score:.4g}: {'; '.join(facts)}",
+    ]
+
+
+def guarantee_words(certificate: Certificate) -> str:
+    """The guarantee, with its failure probability."""
+    side = {
+        "both": "takes the smoothed median out of the interval, or moves it by more than stated",
+        "upper": "raises the smoothed median above the interval, or by more than stated (falls are not bounded)",
+        "lower": "lowers the smoothed median below the interval, or by more than stated (rises are not bounded)",
+    }[certificate.side]
+    return (
+        f"With probability at least {confidence_words(certificate.alpha)} over the noise drawn here, no change of the "
+        f"image of l2 length at most eps {side}."
+    )
+
+
+def notes(certificate: Certificate, shown: list[Row]) -> list[str]:
+    """What has to be said below the table."""
+    result = []
+    if any(row.interval.simultaneous for row in shown):
+        result.append("Rows without * hold together, for every eps at once.")
+    if any(not row.interval.simultaneous for row in shown):
+        result.append(
+            "* eps declared before sampling: exact ranks for it alone; each of its statements holds by itself."
+        )
+    result.append(
+        "'printed moves at most' compares the score above with the one that a fresh run of the same n prints for the "
+        f"attacked image; it fails with probability {certificate.alpha:g} more per printed score."
+    )
+    if certificate.failures:
+        result.append(
+            f"{certificate.failures} of {certificate.n} scores were NaN and count as the worst on either side."
+        )
+    if certificate.clamped:
+        result.append(f"{certificate.clamped} of {certificate.n} scores were clamped to the declared range.")
+    result += [f"Assumption: {text}" for text in certificate.assumptions]
+    result += [f"Audit: {text}" for text in certificate.provenance.findings]
+    result += [f"Image: {text}." for text in certificate.provenance.image_notes]
+    return result
+
+
+def describe(certificate: Certificate) -> str:
+    """The whole certificate as text of about twenty lines."""
+    shown = rows(certificate)
+    table = [HEADINGS, *(row.cells() for row in shown)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+    return "\n".join(
+        [*header_lines(certificate), guarantee_words(certificate), "", *lines, "", *notes(certificate, shown)]
+    )

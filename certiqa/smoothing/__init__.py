@@ -1,0 +1,1 @@
+"""From an image and a metric to a sample of scores under noise."""

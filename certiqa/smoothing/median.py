@@ -1,0 +1,193 @@
+"""MedianSmoothing and DenoisedMedianSmoothing: the smoothed metric as a module: deploy, attack, train through it."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from certiqa import _checks as check
+from certiqa.data.images import Picture, read_images
+from certiqa.errors import InputError, ModelOutputError
+from certiqa.smoothing.base import BaseScore, Denoiser, ScoreFn, resolve_dtype
+from certiqa.smoothing.noise import Noise, fresh_seed
+from certiqa.smoothing.sampler import automatic_batch_size, sample_scores
+from certiqa.smoothing.select import noise_for, pixels_on
+from certiqa.statistics.statements import median_rank
+
+__all__ = ["DenoisedMedianSmoothing", "MedianSmoothing"]
+
+
+class _Smoothing(nn.Module):
+    """What the two wrappers share: arguments, sampling, the median."""
+
+    def __init__(
+        self,
+        model: ScoreFn,
+        denoiser: Denoiser | None,
+        sigma: float,
+        n: int,
+        batch_size: int | str,
+        output_range: tuple[float, float] | None,
+        dtype: str | torch.dtype,
+        seed: int | None,
+    ) -> None:
+        super().__init__()
+        if not callable(model):
+            raise InputError.of("model", "must be callable: (B,3,H,W) images in [0, 1] -> (B,) scores", model)
+        self.model = model
+        self.denoiser = denoiser
+        self.sigma = check.check_sigma(sigma)
+        self.n = check.check_count(n, "n")
+        self.batch_size = check.check_batch_size(batch_size)
+        declared = check.check_output_range(output_range)
+        self.output_range = declared if declared is not None else check.enforced_range(model)
+        self.dtype = dtype
+        resolve_dtype(model, dtype)
+        self.seed = check.check_seed(seed)
+
+    def extra_repr(self) -> str:
+        return f"sigma={self.sigma}, n={self.n}"
+
+    def scores(self, images: Tensor) -> Tensor:
+        """The n scores of each image under noise, (B, n): the sample whose median :meth:`forward` returns.
+
+        Differentiable with respect to images and parameters when gradients are enabled and asked for; the graph of all
+        n passes is then kept, so choose n small in training.
+
+        Args:
+            images: (B,3,H,W) in [0, 1] or uint8.
+
+        Raises:
+            ImageError: wrong shape, dtype or range.
+            ModelError: the model failed; ModelOutputError: a score is not finite.
+        """
+        pictures = read_images(images)
+        if images.ndim == 3:
+            images = images[None]
+        seed = fresh_seed() if self.seed is None else self.seed
+        keep_graph = torch.is_grad_enabled() and (
+            images.requires_grad or any(p.requires_grad for p in self.parameters())
+        )
+        one = self._with_graph if keep_graph else self._without_graph
+        rows = [one(p, noise_for(p, self.sigma, seed), x) for p, x in zip(pictures, images, strict=True)]
+        scores = torch.stack(rows)
+        if not torch.isfinite(scores.detach()).all():
+            raise ModelOutputError("The model must return finite scores. Got NaN or infinite scores under noise.")
+        return scores
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The smoothed score of each image, (B,): the ceil(n/2)-th smallest of its n scores under noise.
+
+        With ``seed=None`` (the default, and the right choice in deployment) every call draws fresh noise; with a seed,
+        the score is a fixed function of the image, which can be attacked as such.
+        """
+        return self.scores(images).kthvalue(median_rank(self.n), dim=1).values
+
+    def _base(self) -> BaseScore:
+        return BaseScore(
+            self.model, self.denoiser, self.sigma, self.output_range, resolve_dtype(self.model, self.dtype)
+        )
+
+    def _batch(self, picture: Picture, device: torch.device) -> int:
+        if isinstance(self.batch_size, int):
+            return self.batch_size
+        return automatic_batch_size(picture.height, picture.width, device)
+
+    def _without_graph(self, picture: Picture, noise: Noise, image: Tensor) -> Tensor:
+        pixels = pixels_on(picture, image.device)
+        batch = self._batch(picture, image.device)
+        sample = sample_scores(self._base(), noise, pixels, self.n, batch_size=batch)
+        return torch.tensor(sample.scores, dtype=torch.float32, device=image.device)
+
+    def _with_graph(self, picture: Picture, noise: Noise, image: Tensor) -> Tensor:
+        base, pixels = self._base(), pixels_on(picture, image.device)
+        clean = image.float() / 255 if image.dtype == torch.uint8 else image.float()
+        parts = []
+        for start in range(0, self.n, batch := self._batch(picture, image.device)):
+            drawn = noise.noisy(pixels, start, min(batch, self.n - start), clip=False)
+            noisy = drawn + (clean - clean.detach())  # the value is that of the noisy image, the gradient that of x
+            parts.append(base(noisy.clamp(0.0, 1.0) if base.clips_noise else noisy))
+        return torch.cat(parts).float()
+
+
+@final
+class MedianSmoothing(_Smoothing):
+    """MS: the median of a metric under Gaussian noise.
+
+    Guarantee: the true median moves under an attack of l2 length eps at most between the Phi(-eps/sigma) and the
+    Phi(eps/sigma) percentile of the metric's scores at the clean image; :func:`certiqa.certify` makes numbers of that.
+
+    Args:
+        model: (B,3,H,W) RGB in [0,1] -> (B,), (B,1) or (B,1,1); a submodule if it is an nn.Module.
+        sigma: standard deviation of the noise, for intensities in [0, 1].
+        n: scores per image.
+        batch_size: noisy images per forward pass, or "auto".
+        output_range: clamp scores to (lowest, highest); default: the range that the model itself enforces, if any.
+        dtype: "auto", "float32", "float64", or "bfloat16" / "float16" under autocast.
+        seed: None for fresh noise at every call, or a whole number: noise keyed by seed and image.
+
+    Source: Chiang et al. 2020 (arXiv 2007.03730).
+
+    >>> import torch
+    >>> smooth = MedianSmoothing(lambda x: x.mean((1, 2, 3)), sigma=0.1, n=100, seed=0)
+    >>> smooth(torch.full((2, 3, 16, 16), 0.5)).shape
+    torch.Size([2])
+    """
+
+    def __init__(
+        self,
+        model: ScoreFn,
+        sigma: float,
+        *,
+        n: int = 2000,
+        batch_size: int | str = "auto",
+        output_range: tuple[float, float] | None = None,
+        dtype: str | torch.dtype = "auto",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(model, None, sigma, n, batch_size, output_range, dtype, seed)
+
+
+@final
+class DenoisedMedianSmoothing(_Smoothing):
+    """DMS: the median of a metric behind a denoiser under Gaussian noise; DMS-IQA if the denoiser was trained to rank.
+
+    The guarantee is that of :class:`MedianSmoothing` for the metric o denoiser: the theorem holds for any denoiser,
+    because it sees only the noisy image. The denoiser gets the noisy image unclipped; its output is clipped to [0, 1].
+
+    Args:
+        model: as for :class:`MedianSmoothing`.
+        denoiser: forward(x, sigma) -> image of the same shape; a submodule if it is an nn.Module.
+        sigma: standard deviation of the noise, which the denoiser is told.
+        n: scores per image.
+        batch_size: noisy images per forward pass, or "auto".
+        output_range: as for :class:`MedianSmoothing`.
+        dtype: as for :class:`MedianSmoothing`.
+        seed: as for :class:`MedianSmoothing`.
+
+    Source: Shumitskaya et al. (arXiv 2411.12575); Salman et al. 2020 (arXiv 2003.01908) for denoised smoothing.
+
+    >>> import torch
+    >>> blur = lambda x, sigma: torch.nn.functional.avg_pool2d(x, 3, stride=1, padding=1)
+    >>> smooth = DenoisedMedianSmoothing(lambda x: x.mean((1, 2, 3)), blur, sigma=0.1, n=100, seed=0)
+    >>> smooth(torch.full((2, 3, 16, 16), 0.5)).shape
+    torch.Size([2])
+    """
+
+    def __init__(
+        self,
+        model: ScoreFn,
+        denoiser: Denoiser,
+        sigma: float,
+        *,
+        n: int = 2000,
+        batch_size: int | str = "auto",
+        output_range: tuple[float, float] | None = None,
+        dtype: str | torch.dtype = "auto",
+        seed: int | None = None,
+    ) -> None:
+        if not callable(denoiser):
+            raise InputError.of("denoiser", "must be callable: (images, sigma) -> images", denoiser)
+        super().__init__(model, denoiser, sigma, n, batch_size, output_range, dtype, seed)

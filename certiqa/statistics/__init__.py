@@ -1,0 +1,1 @@
+"""Exact finite-sample statistics of smoothed scores: NumPy and SciPy, never torch."""
