@@ -1,0 +1,99 @@
+"""Write the tables of README.md and docs/measurements.md from the committed result files.
+
+Usage: python benchmarks/tables.py [--check]    (--check: write nothing, fail if a file would change)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+NAMES = {"agiqa3k": "AGIQA-3K, held-out prompts", "livec": "LIVE In the Wild, held-out images"}
+
+
+def load(name: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((RESULTS / name).read_text(encoding="utf-8"))
+    return data
+
+
+def builtin_table() -> str:
+    """SROCC and PLCC of the built-in metric with their intervals."""
+    lines = ["| validation part | images | SROCC | PLCC (after the 4-parameter logistic) |", "|---|---|---|---|"]
+    for key, row in load("builtin_validation.json")["validation"].items():
+        cells = [f"{row[m]['value']:.3f} ({row[m]['interval_95'][0]:.3f} to {row[m]['interval_95'][1]:.3f})"
+                 for m in ("srocc", "plcc_after_logistic")]  # fmt: skip
+        lines.append(f"| {NAMES[key]} | {row['n']} | {cells[0]} | {cells[1]} |")
+    return "\n".join([*lines, "", "In brackets: 95 % bootstrap intervals (`benchmarks/results/builtin_validation.json`)."])
+
+
+def builtin_size() -> str:
+    data = load("builtin_validation.json")
+    return f"{data['parameters'] / 1e6:.2f} M parameters, {data['gmac_512x512']:.2f} GMAC for a 512x512 image"
+
+
+def cost_tables() -> str:
+    """Ratios to the bare forward pass, and peak memory."""
+    data = load("certify_cost.json")
+    lines = ["| image | bare forward | noise | model | rest | certify in all |", "|---|---|---|---|---|---|"]
+    for row in data["times"]:
+        r = row["over_bare_forward"]
+        size = f"{row['image']} {row['shape'][2]}x{row['shape'][1]}"
+        lines.append(f"| {size} | 1 | {r['noise']:.3f} | {r['model']:.3f} | {r['rest']:.3f} | {r['total']:.3f} |")
+    side = data["memory_side"]
+    lines += ["", f"| scores n ({side}x{side} image) | peak memory of the process |", "|---|---|"]
+    lines += [f"| {n} | {mb:.0f} MB |" for n, mb in data["peak_megabytes"].items()]
+    return "\n".join(lines)
+
+
+def attack_table() -> str:
+    """Where attacked medians ended up."""
+    data = load("attack_certificate.json")
+    head = "| image | eps | attack | certified interval | score | median after the attack | share of the room | inside |"
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    for r in data["rows"]:
+        interval = f"[{r['lower']:.2f}, {r['upper']:.2f}]"
+        verdict = "yes" if r["inside"] and r["within_budget"] else "**NO**"
+        lines.append(
+            f"| {r['image']} {r['size']}x{r['size']} | {r['eps']:.3f} | {r['attack']} | {interval} | {r['score']:.2f} | "
+            f"{r['median_after']:.2f} | {100 * r['share_of_room']:.0f} % | {verdict} |"
+        )
+    return "\n".join(lines)
+
+
+BLOCKS = {
+    "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size},
+    "docs/measurements.md": {"cost:tables": cost_tables, "attack:table": attack_table},
+}
+
+
+def filled(text: str, marker: str, content: str) -> str:
+    """Replace what stands between <!-- marker --> and <!-- /marker --> (or put it there the first time)."""
+    inline = "\n" not in content
+    block = f"<!-- {marker} -->{'' if inline else chr(10)}{content}{'' if inline else chr(10)}<!-- /{marker} -->"
+    pattern = re.compile(f"<!-- {re.escape(marker)} -->(?:.*?<!-- /{re.escape(marker)} -->)?", re.DOTALL)
+    if not pattern.search(text):
+        raise SystemExit(f"The marker {marker!r} is missing.")
+    return pattern.sub(lambda _: block, text, count=1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    for name, blocks in BLOCKS.items():
+        path = ROOT / name
+        before = after = path.read_text(encoding="utf-8")
+        for marker, content in blocks.items():
+            after = filled(after, marker, content())
+        if check and after != before:
+            raise SystemExit(f"{name} is not what the result files say: run python benchmarks/tables.py")
+        path.write_text(after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
