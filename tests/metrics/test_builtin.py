@@ -1,0 +1,204 @@
+"""The built-in metric: its range, its independence of the batch, its weights and what they are worth."""
+
+import copy
+import csv
+import hashlib
+import json
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+from torch import nn
+
+from certiqa.data.splits import is_validation
+from certiqa.errors import WeightsError
+from certiqa.metrics import builtin
+from certiqa.metrics.builtin import BuiltinMetric, load_builtin
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+VALIDATION = ROOT / "benchmarks" / "results" / "builtin_validation.json"
+SIZES = [(32, 32), (33, 47), (224, 224), (97, 256), (500, 500), (512, 384)]
+
+
+@pytest.fixture(scope="module")
+def metric():
+    return load_builtin("cpu")
+
+
+@pytest.fixture
+def images():
+    return torch.rand(5, 3, 96, 128, generator=torch.Generator().manual_seed(0))
+
+
+def extremes(height=64, width=80):
+    generator = torch.Generator().manual_seed(1)
+    shape = (1, 3, height, width)
+    checker = (torch.arange(height)[:, None] + torch.arange(width)) % 2
+    noise = torch.rand(shape, generator=generator)
+    checker = checker.float().expand(shape)
+    return [torch.zeros(shape), torch.ones(shape), noise, noise.round(), checker, 1e6 * noise - 5e5]
+
+
+def test_the_data_about_it_are_attributes(metric):
+    assert metric.name == "builtin"
+    assert metric.output_range == (0.0, 100.0)
+    assert metric.range_enforced is True
+    assert metric.lower_better is False
+    assert metric.min_size == 32
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_the_range_holds_for_any_image_and_any_weights(metric, scale):
+    wild = copy.deepcopy(metric)
+    wild.head[-1].weight.mul_(scale)
+    for image in extremes():
+        score = wild(image)
+        assert score.shape == (1,)
+        assert bool(torch.isfinite(score).all())
+        assert 0 <= score.item() <= 100
+
+
+def test_the_scores_are_not_all_the_same(metric, images):
+    assert torch.cat([metric(image) for image in extremes()[:5]]).std() > 1
+
+
+def test_a_score_does_not_depend_on_the_batch(metric, images):
+    alone = torch.cat([metric(image[None]) for image in images])
+    assert (metric(images) - alone).abs().max() < 1e-3
+    strange = torch.cat([images[:1], *extremes(96, 128)])
+    assert (metric(strange)[0] - alone[0]).abs() < 1e-3
+
+
+def test_the_gradient_of_a_score_stays_in_its_image(metric, images):
+    images.requires_grad_()
+    metric(images)[2].backward()
+    touched = images.grad.flatten(1).abs().amax(1) > 0
+    assert touched.tolist() == [False, False, True, False, False]
+    assert bool(torch.isfinite(images.grad).all())
+
+
+def test_the_gradient_is_finite_where_the_image_is_flat(metric):
+    for image in extremes()[:2]:
+        image.requires_grad_()
+        metric(image).sum().backward()
+        assert bool(torch.isfinite(image.grad).all())
+
+
+def test_the_gradient_is_the_slope(metric, images):
+    double = copy.deepcopy(metric).double()
+    image = images[:1].double().requires_grad_()
+    double(image).sum().backward()
+    step = 1e-6 * image.grad.sign()
+    with torch.no_grad():
+        slope = (double(image + step) - double(image - step)) / 2e-6
+    assert slope.item() == pytest.approx(image.grad.abs().sum().item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_any_size_from_min_size_on(metric, size):
+    scores = metric(torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(2)))
+    assert scores.shape == (2,)
+    assert bool(torch.isfinite(scores).all())
+
+
+def test_double_precision_agrees_with_single(metric, images):
+    scores = copy.deepcopy(metric).double()(images.double())
+    assert scores.dtype == torch.float64
+    assert (scores - metric(images)).abs().max() < 1e-3
+
+
+def test_bfloat16_and_autocast_stay_near_and_score_in_float32(metric, images):
+    scores = copy.deepcopy(metric).bfloat16()(images.bfloat16())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = metric(images)
+    for low in (scores, mixed):
+        assert low.dtype == torch.float32
+        assert (low - metric(images)).abs().max() < 3
+
+
+def test_train_and_eval_agree_and_nothing_is_drawn(metric, images):
+    state = torch.random.get_rng_state()
+    assert torch.equal(copy.deepcopy(metric).train()(images), metric(images))
+    assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm | nn.Dropout) for m in metric.modules())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_loading_leaves_the_global_random_state_and_freezes_the_parameters():
+    state = torch.random.get_rng_state()
+    metric = load_builtin()
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not metric.training
+    assert not any(p.requires_grad for p in metric.parameters())
+    assert all(p.device.type == "cpu" and p.dtype == torch.float32 for p in metric.parameters())
+
+
+def test_two_loads_share_no_memory():
+    first, second = load_builtin(), load_builtin()
+    first.head[-1].bias.add_(1)
+    assert not torch.equal(first.head[-1].bias, second.head[-1].bias)
+
+
+def test_other_bytes_are_refused(monkeypatch):
+    damaged = bytearray(builtin._weights_bytes())
+    damaged[-1] ^= 1
+    monkeypatch.setattr(builtin, "_weights_bytes", lambda: bytes(damaged))
+    with pytest.raises(WeightsError, match=builtin.WEIGHTS_SHA256):
+        load_builtin()
+
+
+def test_the_file_is_small():
+    file = resources.files("certiqa.metrics").joinpath("weights", builtin.WEIGHTS_FILE)
+    assert len(file.read_bytes()) < 4_000_000
+
+
+def test_a_512_image_costs_at_most_half_a_gmac(metric):
+    total = sum(m.weight.numel() for m in metric.head if isinstance(m, nn.Linear))
+
+    def count(module, _, out):
+        nonlocal total
+        total += module.weight.numel() * out.shape[2] * out.shape[3]
+
+    hooks = [m.register_forward_hook(count) for m in metric.modules() if isinstance(m, nn.Conv2d)]
+    metric(torch.zeros(1, 3, 512, 512))
+    for hook in hooks:
+        hook.remove()
+    assert 0.4e9 < total <= 0.5e9
+
+
+def test_the_published_figures_belong_to_the_packaged_weights(metric):
+    figures = json.loads(VALIDATION.read_text(encoding="utf-8"))
+    assert figures["sha256"] == builtin.WEIGHTS_SHA256 == hashlib.sha256(builtin._weights_bytes()).hexdigest()
+    assert figures["parameters"] == sum(p.numel() for p in metric.parameters())
+    for part in figures["validation"].values():
+        low, high = part["srocc"]["interval_95"]
+        assert low < part["srocc"]["value"] < high
+
+
+def validation_images(folder, content_column, count):
+    with (SHARED / folder / "mos.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if is_validation(row[content_column])]
+    rows = rows[:: len(rows) // count][:count]
+    for row in rows:
+        pixels = np.asarray(Image.open(SHARED / folder / "images" / row["image"]).convert("RGB"))
+        yield torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255, float(row["mos"])
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason="the rated images of ../shared are not here")
+@pytest.mark.parametrize(("folder", "column", "floor"), [("agiqa3k", "prompt", 0.5), ("livec", "image", 0.35)])
+def test_the_scores_follow_human_scores_on_images_never_trained_on(metric, folder, column, floor):
+    pairs = [(metric(image[None]).item(), mos) for image, mos in validation_images(folder, column, 50)]
+    assert len(pairs) == 50
+    assert stats.spearmanr(*zip(*pairs, strict=True)).statistic > floor
+
+
+def test_a_network_of_other_widths_has_the_same_guarantees(images):
+    torch.manual_seed(0)
+    scores = BuiltinMetric(stem=(4, 8), stages=(8, 8), hidden=4)(images)
+    assert scores.shape == (5,)
+    assert bool(((scores >= 0) & (scores <= 100)).all())
