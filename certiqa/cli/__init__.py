@@ -1,0 +1,21 @@
+"""The command line: it reads arguments and prints; what it prints was proved behind :func:`certiqa.certify`.
+
+torch is imported when a command needs it, so that ``certiqa --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from certiqa.cli._app import app
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line; exits 0 (fine), 1 (a bug, with its traceback), 2 (bad input or model) or 130 (Ctrl-C)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not fit the terminal's encoding
+    app(prog_name="certiqa")

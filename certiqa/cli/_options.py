@@ -1,0 +1,78 @@
+"""The options of ``certiqa certify``, checked before anything is loaded or sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certiqa.cli._eps import Eps
+from certiqa.errors import InputError
+
+if TYPE_CHECKING:
+    from certiqa.statistics.statements import Side
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every image of a run has in common; the names are those of :func:`certiqa.certify`.
+
+    Attributes:
+        sizes: of the attacks that were asked about, in their units.
+        taus: the changes of the score that were asked about.
+    """
+
+    sigma: float
+    n: int
+    alpha: float
+    side: Side
+    seed: int | None
+    batch_size: int | str
+    output_range: tuple[float, float] | None
+    device: str | None
+    dtype: str
+    sizes: tuple[Eps, ...]
+    taus: tuple[float, ...]
+
+    @classmethod
+    def of(cls, *, sizes: Sequence[str], taus: Sequence[float], **given: Any) -> Settings:
+        """Check all of them.
+
+        Raises:
+            InputError: one breaks its rule.
+        """
+        from certiqa import _checks as check
+
+        return cls(
+            sigma=check.check_sigma(given["sigma"]),
+            n=check.check_count(given["n"], "n", 1, "Try --n 2000."),
+            alpha=check.check_alpha(given["alpha"]),
+            side=check.check_side(given["side"]),
+            seed=check.check_seed(given["seed"]),
+            batch_size=check.check_batch_size(_batch_size(given["batch_size"])),
+            output_range=check.check_output_range(_range(given["output_range"])),
+            device=given["device"],
+            dtype=given["dtype"],
+            sizes=tuple(Eps.parse(text) for text in sizes),
+            taus=tuple(check.check_tau(tau) for tau in taus),
+        )
+
+
+def _batch_size(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        if text == "auto":
+            return text
+        raise InputError.of("--batch-size", "must be 'auto' or a whole number >= 1", text) from None
+
+
+def _range(text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(float(end) for end in text.split(","))
+    except ValueError:
+        raise InputError.of("--range", "must be two numbers, LOW,HIGH", text, "Try --range 0,100.") from None

@@ -1,0 +1,55 @@
+"""A certificate as the JSON of the command line: its own fields, and the answers to what was asked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from certiqa.certificate import Certificate
+from certiqa.certificate.words import Row
+
+__all__ = ["record", "shortfall"]
+
+
+def record(
+    certificate: Certificate, asked: Sequence[Row], taus: Sequence[float], *, reveal_seed: bool
+) -> dict[str, Any]:
+    """``certificate.to_dict()``, with "asked": a row for every --eps, an eps for every --tau (null: unbounded).
+
+    ``Certificate.from_dict`` reads it, and looks at the scores only.
+    """
+    data = certificate.to_dict(reveal_seed=reveal_seed)
+    if asked or taus:
+        radii = [{"tau": tau, "eps": _finite(certificate.radius(tau))} for tau in taus]
+        data["asked"] = {"eps": [_answer(row) for row in asked], "tau": radii}
+    return data
+
+
+def _answer(row: Row) -> dict[str, Any]:
+    return {
+        "eps": row.eps,
+        "lower": _finite(row.interval.lower),
+        "upper": _finite(row.interval.upper),
+        "certified": row.interval.certified,
+        "simultaneous": row.interval.simultaneous,
+        "tau": _finite(row.tau),
+        "tau_deployed": _finite(row.tau_deployed),
+        "smallest_n": row.smallest_n,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def shortfall(certificate: Certificate, row: Row) -> str | None:
+    """What n scores could not prove at this eps, and what would do; None if they proved it."""
+    if row.interval.certified:
+        return None
+    problem = f"n={certificate.n} proves nothing at eps={row.eps:.6g}"
+    if row.smallest_n is None:
+        return f"{problem}; no n up to ten million would do: ask for a smaller eps or take a larger sigma."
+    if row.smallest_n <= certificate.n:
+        return f"{problem}, because {certificate.failures} of the scores were NaN."
+    return f"{problem}; the smallest n that would do is {row.smallest_n}."

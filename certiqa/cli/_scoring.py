@@ -1,0 +1,107 @@
+"""One run of ``certiqa score``: the bare metric, and its smoothed median on request."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from certiqa import _provenance as provenance
+from certiqa._checks import enforced_range
+from certiqa.cli._errors import Complaints
+from certiqa.cli._images import image_path
+from certiqa.cli._models import load_model
+from certiqa.cli._outputs import JsonOutput
+from certiqa.data.images import Picture, read_image
+from certiqa.errors import AuditError, ImageError, ModelOutputError
+from certiqa.smoothing.base import BaseScore, resolve_dtype
+from certiqa.smoothing.median import MedianSmoothing
+
+__all__ = ["run"]
+
+
+def run(
+    images: list[str],
+    model: str,
+    sigma: float | None,
+    n: int,
+    seed: int | None,
+    *,
+    device: str | None,
+    json: str | None,
+) -> int:
+    """Score the images; the exit code.
+
+    Raises:
+        CertiqaError: the model cannot be loaded, or an output cannot be written.
+    """
+    output, complaints = JsonOutput(json, images), Complaints()
+    with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
+        metric, where = load_model(model, device)
+        if isinstance(metric, torch.nn.Module) and any(part.training for part in metric.modules()):
+            raise AuditError("The model is in train mode. Call model.eval() in its module.", ("train-mode",))
+        smooth = None if sigma is None else MedianSmoothing(metric, sigma, n=n, seed=seed)
+        scorer = _Scorer(metric, where, smooth)
+
+        def work(index: int, image: str) -> None:
+            data = {"image": image, **scorer(read_image(image_path(image)))}
+            complaints.attempt(image, lambda: output.write(index, data))
+            if not output.on_stdout:
+                print(_line(data), flush=True)
+
+        complaints.each(images, work)
+    return complaints.code
+
+
+def _line(data: dict[str, Any]) -> str:
+    text = f"{data['image']}: {data['score']:.6g}"
+    if "smoothed" in data:
+        text += f", smoothed {data['smoothed']:.6g} (sigma {data['sigma']:g}, n {data['n']})"
+    better = data["lower_better"]
+    words = [] if better is None else ["lower is better" if better else "higher is better"]
+    if data["output_range"]:
+        words.append("range {:g} to {:g}".format(*data["output_range"]))
+    return f"{text}; {data['model']}{': ' if words else ''}{', '.join(words)}"
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """Picture -> what there is to say about it."""
+
+    metric: Any
+    device: torch.device
+    smooth: MedianSmoothing | None
+
+    def __call__(self, picture: Picture) -> dict[str, Any]:
+        _large_enough(picture, self.metric)
+        image = torch.from_numpy(picture.as_float())[None].to(self.device)
+        base = BaseScore(self.metric, None, 0.0, None, resolve_dtype(self.metric, "auto"))
+        direction = getattr(self.metric, "lower_better", None)
+        with torch.no_grad():
+            score = float(base.raw(image))
+            if not math.isfinite(score):
+                raise ModelOutputError(f"The model must return finite scores. Got {score} for {picture.name}.")
+            data = {
+                "score": score,
+                "model": provenance.model_name(self.metric),
+                "model_sha256": provenance.model_sha256(self.metric),
+                "lower_better": None if direction is None else bool(direction),
+                "output_range": enforced_range(self.metric),
+            }
+            if self.smooth is not None:
+                smoothed = float(self.smooth(torch.from_numpy(picture.pixels.copy())[None].to(self.device)))
+                data |= {"smoothed": smoothed, "sigma": self.smooth.sigma, "n": self.smooth.n}
+        return data
+
+
+def _large_enough(picture: Picture, metric: object) -> None:
+    least = getattr(metric, "min_size", 1)
+    if isinstance(least, int) and min(picture.height, picture.width) < least:
+        raise ImageError(
+            f"{picture.name} is {picture.width}x{picture.height}; the model needs at least {least} pixels on each "
+            "side. Use a larger image or another metric."
+        )

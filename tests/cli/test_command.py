@@ -1,0 +1,144 @@
+"""The installed command, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import certiqa
+
+_INSTALLED = Path(sys.executable).with_name("certiqa")
+COMMAND = [str(_INSTALLED)] if _INSTALLED.exists() else [sys.executable, "-m", "certiqa"]
+Invoke = Callable[[list[str]], Any]
+SLOW = """
+import pathlib, time
+def mean(x):
+    if x.mean() > 0.7:
+        pathlib.Path("asleep").touch()
+        time.sleep(30)
+    return x.mean((1, 2, 3))
+"""
+OPTIONS = {
+    "certify": "model sigma eps tau n alpha side seed device dtype batch-size range json plot quiet",
+    "score": "model sigma n seed device json",
+}
+
+
+def certiqa_command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_built_in_model_on_a_sample_photograph(tmp_path: Path) -> None:
+    out = certiqa_command(
+        *("certify", "sample:rocket", "--n", "30", "--eps", "0.03", "--json", "out.json", "--plot", "out.png"),
+        cwd=tmp_path,
+    )
+    assert out.stderr == ""
+    assert out.returncode == 0
+    assert out.stdout.startswith("sample:rocket (640x427) under builtin\nsmoothed score ")
+    certificate = certiqa.Certificate.from_json(tmp_path / "out.json")
+    assert f"smoothed score {certificate.score:.4g}: median of 30 scores" in out.stdout
+    assert certificate.bounds(at=0.03).certified
+    assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_metric_of_the_current_folder_a_bad_image_and_a_pipe(folder: Path) -> None:
+    (folder / "mine.py").write_text("def mean(x):\n    return x.mean((1, 2, 3))\n")
+    out = certiqa_command(
+        *("certify", "a.png", "text.png", "b.png", "--model", "python:mine:mean", "--n", "40", "--json", "-"),
+        cwd=folder,
+    )
+    assert out.returncode == 2
+    assert [json.loads(line)["provenance"]["image"] for line in out.stdout.splitlines()] == ["a.png", "b.png"]
+    errors = [line for line in out.stderr.splitlines() if line.startswith("certiqa: error: ")]
+    assert len(errors) == 1
+    assert "text.png" in errors[0]
+    assert "Traceback" not in out.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_exits_130_with_what_is_done(folder: Path) -> None:
+    (folder / "slow.py").write_text(SLOW)
+    arguments = ["certify", "a.png", "bright.png", "--model", "python:slow:mean", "--n", "40", "--json", "out"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*COMMAND, *arguments], cwd=folder, **pipes) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not (folder / "asleep").exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert stderr == "certiqa: error: interrupted at bright.png: 1 of 2 images are done and kept\n"
+    assert "a.png (24x16)" in stdout
+    assert [file.name for file in (folder / "out").iterdir()] == ["a.json"]
+
+
+def test_version(tmp_path: Path) -> None:
+    out = certiqa_command("--version", cwd=tmp_path)
+    assert out.returncode == 0
+    assert re.fullmatch(
+        rf"certiqa {re.escape(certiqa.__version__)} \(torch \d\S+, Python 3\.\d+\.\d+\S*\)\n", out.stdout
+    )
+
+
+def test_help_needs_no_torch(tmp_path: Path) -> None:
+    code = "import sys\nfrom certiqa.cli import app\n"
+    code += "try:\n    app(['certify', '--help'])\nfinally:\n    print('torch' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert out.stdout.endswith("False\n")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+@pytest.mark.parametrize("command", OPTIONS)
+def test_help_names_every_option_and_gives_examples(invoke: Invoke, command: str, flag: str) -> None:
+    result = invoke([command, flag])
+    assert result.exit_code == 0
+    for option in OPTIONS[command].split():
+        assert re.search(rf"^ .*--{option}\b", result.stdout, re.MULTILINE)
+    assert f"  certiqa {command} " in result.stdout
+    assert "completion" not in result.stdout
+
+
+def test_the_overview_names_every_command(invoke: Invoke) -> None:
+    result = invoke(["--help"])
+    assert result.exit_code == 0
+    assert all(f"\n  {name} " in result.stdout for name in ("certify", "score", "samples"))
+    assert "certiqa certify sample:coffee" in result.stdout
+    assert "--install-completion" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["certif"], "No such command 'certif'"),
+        (["certify"], "Missing argument 'IMAGE'"),
+        (["score", "--sigm"], "--sigma"),
+    ],
+)
+def test_wrong_usage_is_one_line(invoke: Invoke, arguments: list[str], words: str) -> None:
+    result = invoke(arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("certiqa: error: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+
+
+def test_no_command_shows_the_help(invoke: Invoke) -> None:
+    result = invoke([])
+    assert result.exit_code == 2
+    assert "Usage: certiqa" in result.stdout
