@@ -28,7 +28,9 @@ def builtin_table() -> str:
         cells = [f"{row[m]['value']:.3f} ({row[m]['interval_95'][0]:.3f} to {row[m]['interval_95'][1]:.3f})"
                  for m in ("srocc", "plcc_after_logistic")]  # fmt: skip
         lines.append(f"| {NAMES[key]} | {row['n']} | {cells[0]} | {cells[1]} |")
-    return "\n".join([*lines, "", "In brackets: 95 % bootstrap intervals (`benchmarks/results/builtin_validation.json`)."])
+    return "\n".join(
+        [*lines, "", "In brackets: 95 % bootstrap intervals (`benchmarks/results/builtin_validation.json`)."]
+    )
 
 
 def builtin_size() -> str:
@@ -53,7 +55,9 @@ def cost_tables() -> str:
 def attack_table() -> str:
     """Where attacked medians ended up."""
     data = load("attack_certificate.json")
-    head = "| image | eps | attack | certified interval | score | median after the attack | share of the room | inside |"
+    head = (
+        "| image | eps | attack | certified interval | score | median after the attack | share of the room | inside |"
+    )
     lines = [head, "|---|---|---|---|---|---|---|---|"]
     for r in data["rows"]:
         interval = f"[{r['lower']:.2f}, {r['upper']:.2f}]"

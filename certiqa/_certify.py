@@ -21,11 +21,18 @@ from certiqa.certificate import Certificate, Provenance
 from certiqa.data.images import Picture, read_images
 from certiqa.errors import CertiqaError, ImageError, InputError, ModelOutputError, UnknownNameError
 from certiqa.metrics import registry
-from certiqa.smoothing.audit import Finding, audit
-from certiqa.smoothing.base import BaseScore, Denoiser, ScoreFn, resolve_device, resolve_dtype
+from certiqa.smoothing.audit import AUDIT_IMAGES, Finding, audit
+from certiqa.smoothing.base import (
+    BaseScore,
+    Denoiser,
+    ScoreFn,
+    is_out_of_memory,
+    resolve_device,
+    resolve_dtype,
+)
 from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
-from certiqa.smoothing.noise import fresh_seed, seed_commitment
-from certiqa.smoothing.sampler import Progress, ScoreSample, automatic_batch_size, sample_scores
+from certiqa.smoothing.noise import Noise, fresh_seed, seed_commitment
+from certiqa.smoothing.sampler import Progress, ScoreSample, automatic_batch_size, sample_scores, smaller_batch
 from certiqa.smoothing.select import noise_for, pixels_on
 from certiqa.statistics.statements import Side
 
@@ -140,6 +147,7 @@ def certify(
         seed=seed,
         at=at,
     )
+    check.check_progress(progress)
     pictures = read_images(image)
     _fits(order, pictures)
     certificates: list[Certificate] = []
@@ -208,7 +216,7 @@ class _Order:
         batch = self.batch_size
         if not isinstance(batch, int):
             batch = automatic_batch_size(picture.height, picture.width, self.device)
-        findings = audit(self.base, noise, pixels, batch_size=batch, range_claimed=self.range_claimed)
+        findings, batch = self._audited(noise, pixels, batch)
         sample = sample_scores(self.base, noise, pixels, self.n, batch_size=batch, progress=report)
         _mostly_scored(sample, picture, self.range_claimed and self.base.output_range is not None)
         seconds = {
@@ -216,7 +224,7 @@ class _Order:
             "noise": sample.noise_seconds,
             "model": sample.model_seconds,
         }
-        metric = self.base.model
+        direction = getattr(self.base.model, "lower_better", None)
         enforced_by = "model" if self.range_claimed else "certiqa"
         return Certificate(
             scores=sample.scores,
@@ -228,7 +236,7 @@ class _Order:
             output_range=self.base.output_range,
             range_enforced_by=enforced_by if self.base.output_range else None,
             clamped=sample.clamped,
-            lower_better=getattr(metric, "lower_better", None),
+            lower_better=None if direction is None else bool(direction),
             noise=noise.name,
             tv_slack=noise.tv_slack(picture.dimension),
             assumptions=(noise.assumption,),
@@ -236,6 +244,18 @@ class _Order:
             provenance=self._provenance(picture, sample, findings, seconds),
             seed=self.seed,
         )
+
+    def _audited(self, noise: Noise, pixels: torch.Tensor, batch: int) -> tuple[tuple[Finding, ...], int]:
+        """What the audit reports, and a batch size for which the memory was there."""
+        while True:
+            try:
+                found = audit(self.base, noise, pixels, batch_size=batch, range_claimed=self.range_claimed)
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
+                batch = smaller_batch(min(batch, AUDIT_IMAGES), error)
+            else:
+                return found, batch
 
     def _provenance(
         self, picture: Picture, sample: ScoreSample, findings: tuple[Finding, ...], seconds: dict[str, float]
@@ -273,7 +293,7 @@ def _metric(model: Any, device: Any) -> tuple[ScoreFn, torch.device]:
 def _fits(order: _Order, pictures: list[Picture]) -> None:
     least = getattr(order.base.model, "min_size", 1)
     for picture in pictures:
-        if min(picture.height, picture.width) < least:
+        if isinstance(least, int) and min(picture.height, picture.width) < least:
             raise ImageError(
                 f"{picture.name} is {picture.width}x{picture.height}; the model {order.identity['model']!r} needs at "
                 f"least {least} pixels on each side. Use a larger image or another metric."
@@ -300,7 +320,7 @@ def _device_words(device: torch.device) -> str:
 
 
 @contextlib.contextmanager
-def _reporting(progress: bool | Progress, name: str) -> Iterator[Progress | None]:
+def _reporting(progress: bool | Progress | None, name: str) -> Iterator[Progress | None]:
     if not isinstance(progress, bool):
         yield progress
     elif progress:

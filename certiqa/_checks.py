@@ -16,6 +16,7 @@ __all__ = [
     "check_count",
     "check_eps",
     "check_output_range",
+    "check_progress",
     "check_seed",
     "check_side",
     "check_sigma",
@@ -25,13 +26,17 @@ __all__ = [
 ]
 
 LARGEST_SIGMA = 4.0
+LEAST_ALPHA = 1e-300  # what is left of it after it has been shared out must still be a normal float
 
 
 def _real(value: object) -> float | None:
     """The value as a finite float, or None if it is no real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
     return number if math.isfinite(number) else None
 
 
@@ -50,8 +55,8 @@ def check_sigma(value: object) -> float:
 def check_alpha(value: object, name: str = "alpha") -> float:
     """A failure probability, in (0, 1)."""
     alpha = _real(value)
-    if alpha is None or not 0 < alpha < 1:
-        rule = "must be a failure probability in (0, 1)"
+    if alpha is None or not LEAST_ALPHA <= alpha < 1:
+        rule = "must be a failure probability in (0, 1)" + (" (and >= 1e-300)" if alpha and 0 < alpha < 1 else "")
         raise InputError.of(name, rule, value, f"Try {name}=1e-3 for a confidence of 99.9 %.")
     return alpha
 
@@ -123,6 +128,13 @@ def check_output_range(value: object) -> tuple[float, float] | None:
 def check_batch_size(value: object) -> int | str:
     """ "auto", or a whole number >= 1."""
     return value if isinstance(value, str) and value == "auto" else check_count(value, "batch_size", 1, "Or 'auto'.")
+
+
+def check_progress(value: object) -> None:
+    """True, False, None, or something to call."""
+    if not (value is None or isinstance(value, bool) or callable(value)):
+        rule = "must be True, False, or a function that is called with (scores done, n)"
+        raise InputError.of("progress", rule, value)
 
 
 def enforced_range(model: object) -> tuple[float, float] | None:

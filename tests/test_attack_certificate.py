@@ -1,4 +1,4 @@
-"""The certificate of the built-in model under a real, adaptive attack (benchmarks/attack_certificate.py, made small)."""
+"""The built-in metric's certificate under a real, adaptive attack (benchmarks/attack_certificate.py, made small)."""
 
 import importlib.util
 from pathlib import Path

@@ -143,7 +143,8 @@ class Certificate:
 
         Args:
             eps: any l2 radius >= 0, chosen whenever: answered by the simultaneous band.
-            at: instead of eps, the ONE radius declared before sampling: answered by exact ranks for it.
+            at: instead of eps, the ONE radius declared before sampling: answered by exact ranks for it. If certify()
+                was told ``at=``, it must be that one; if not, this is taken on the caller's word.
             statement: "containment": of the true median h(x+delta). "deployed": of the score that is printed there, the
                 median of ``n_deployed`` scores under fresh noise, which leaves the interval with probability <= beta.
             alpha: failure probability; default: the certificate's.
@@ -155,7 +156,7 @@ class Certificate:
             cannot prove is the enforced range's, or infinite, and is flagged (``lower_from``, ``upper_from``).
 
         Raises:
-            InputError: both or neither of eps and at, a value out of its range, or an ``at`` that was not declared.
+            InputError: both or neither of eps and at, a value out of its range, or an ``at`` other than the declared one.
         """
         if check.check_statement(statement) == "drift":
             rule = "must be 'containment' or 'deployed'"
@@ -198,6 +199,8 @@ class Certificate:
         radius, simultaneous = self._radius_asked(eps, at)
         level = self._alpha(alpha)
         deployed = self._deployed(statement, level, n_deployed, beta)
+        if deployed and not math.isfinite(self.score):
+            return math.inf
         confidence = self._confidence(level, statement, simultaneous)
         interval = self._interval(radius, confidence, deployed, level, simultaneous)
         if statement == "containment":
@@ -221,8 +224,9 @@ class Certificate:
         Args:
             tau: the change that is tolerated, in units of the score.
             statement: "drift" or "deployed", as for :meth:`tau`; answered by the simultaneous band.
-            center: instead, a value fixed BEFORE sampling (a pilot's median, say): the largest eps at which h(x+delta)
-                stays in [center - tau, center + tau], by Clopper-Pearson. Tighter; not to be taken from these scores.
+            center: instead, a value fixed BEFORE sampling (a pilot's median, say), as tau then is: the largest eps at
+                which h(x+delta) stays in [center - tau, center + tau], by Clopper-Pearson. Tighter; neither of the two
+                may be chosen from these scores, and one certificate answers one such question.
             alpha: failure probability; default: the certificate's.
             n_deployed: for "deployed"; default: n.
             beta: for "deployed"; default: alpha.
@@ -237,6 +241,8 @@ class Certificate:
         if center is not None:
             return self._radius_around(float(center), tau, level)
         deployed = self._deployed(statement, level, n_deployed, beta)
+        if deployed and not math.isfinite(self.score):
+            return 0.0
         confidence = band_confidence(self.n, level, self.side)
         low, high = (self.score, self.score) if deployed else self._median_interval(confidence)
         radii = []
@@ -362,10 +368,17 @@ class Certificate:
         )
 
     def _radius_around(self, center: float, tau: float, alpha: float) -> float:
-        below = int(np.count_nonzero(self._ascending < center - tau))
-        above = int(np.count_nonzero(self._ascending_high > center + tau))
-        r = fixed_interval_radius(below, above, self.n, alpha, self.side, self.tv_slack)
-        return self.sigma * r
+        low, high = center - tau, center + tau
+        side: Side | None = self.side
+        if self.output_range and side != "upper" and self.output_range[0] >= low:  # the range keeps this side
+            side = "upper" if side == "both" else None
+        if self.output_range and side in ("both", "upper") and self.output_range[1] <= high:
+            side = "lower" if side == "both" else None
+        if side is None:
+            return math.inf
+        below = int(np.count_nonzero(self._ascending < low))
+        above = int(np.count_nonzero(self._ascending_high > high))
+        return self.sigma * fixed_interval_radius(below, above, self.n, alpha, side, self.tv_slack)
 
     # -- words, files, figures ----------------------------------------------------------------------------------------
 

@@ -43,7 +43,8 @@ def plot(certificate: Certificate, axes: tuple[Axes, Axes] | None = None) -> Fig
 
 
 def _draw_interval(certificate: Certificate, axes: Axes) -> None:
-    curve = certificate.curve()
+    end = certificate.largest_eps()
+    curve = certificate.curve(None if end else np.linspace(0.0, certificate.sigma, 3))
     proved = curve.certified
     axes.fill_between(
         curve.eps,
@@ -56,7 +57,6 @@ def _draw_interval(certificate: Certificate, axes: Axes) -> None:
         label="certified: all eps at once",
     )
     if not proved.all():
-        end = certificate.largest_eps()
         label = (
             f"n = {certificate.n} proves nothing" if not certificate.output_range else "only the range of the metric"
         )

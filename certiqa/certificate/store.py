@@ -15,30 +15,36 @@ from certiqa.certificate.certificate import Certificate
 from certiqa.certificate.provenance import Provenance
 from certiqa.certificate.words import Row, rows
 from certiqa.errors import CertificateError, InputError
-from certiqa.smoothing.noise import seed_commitment
+from certiqa.smoothing.noise import FloatNoise, LatticeNoise, seed_commitment
 
 __all__ = ["from_dict", "from_json", "to_dict"]
 
 FORMAT = "certiqa-certificate"
 VERSION = 1
 
+_NOISES: dict[str, type[LatticeNoise | FloatNoise]] = {kind.name: kind for kind in (LatticeNoise, FloatNoise)}
+_STATED = ("score", "n", "failures", "answers")
+
 
 def to_dict(certificate: Certificate, *, reveal_seed: bool) -> dict[str, Any]:
     """All fields; the answers at a few eps ride along for readers without certiqa."""
-    data = {
-        "format": FORMAT,
-        "version": VERSION,
-        "score": _plain(certificate.score),
-        "n": certificate.n,
-        "failures": certificate.failures,
-        "answers": [_answer(row) for row in rows(certificate)],
-    }
+    data = {"format": FORMAT, "version": VERSION, **_stated(certificate)}
     for field in dataclasses.fields(certificate):
         data[field.name] = getattr(certificate, field.name)
     data["seed"] = certificate.seed if reveal_seed else None
     data["provenance"] = {**dataclasses.asdict(certificate.provenance)}
     data["scores"] = [None if math.isnan(s) else s for s in certificate.scores.tolist()]
     return json.loads(json.dumps(data, allow_nan=False))  # type: ignore[no-any-return]  # tuples become lists
+
+
+def _stated(certificate: Certificate) -> dict[str, Any]:
+    """What follows from the other fields."""
+    return {
+        "score": _plain(certificate.score),
+        "n": certificate.n,
+        "failures": certificate.failures,
+        "answers": [_answer(row) for row in rows(certificate)],
+    }
 
 
 def _plain(value: float) -> float | None:
@@ -60,46 +66,50 @@ def from_json(source: str | Path) -> Certificate:
         where = str(source)
         try:
             text = Path(source).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CertificateError(f"Cannot read a certificate from {where}: {error}.") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise CertificateError(f"Cannot read a certificate from {where!r}: {error}.") from error
     try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
+        data = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise CertificateError(f"No certificate in {where}: not JSON ({error}).") from error
     return from_dict(data)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def from_dict(data: object) -> Certificate:
     """Rebuild, check every field, recompute the answers and compare."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CertificateError(f"No certificate: the field 'format' must be {FORMAT!r}.")
-    if data.get("version") != VERSION:
+    if isinstance(data.get("version"), bool) or data.get("version") != VERSION:
         raise CertificateError(
             f"This certificate has format version {data.get('version')}; this certiqa reads {VERSION}."
         )
     names = {field.name for field in dataclasses.fields(Certificate)}
-    missing = sorted((names | {"score", "n", "answers"}) - data.keys())
+    missing = sorted((names | {*_STATED}) - data.keys())
     if missing:
         raise CertificateError(f"The certificate lacks the fields {', '.join(missing)}.")
     try:
-        certificate = Certificate(**{name: data[name] for name in names} | _checked(data))
-    except (InputError, TypeError, ValueError, KeyError) as error:
+        certificate = Certificate(**_checked(data))
+        _consistent(certificate, data)
+    except CertificateError:
+        raise
+    except (InputError, TypeError, ValueError, KeyError, OverflowError) as error:
         raise CertificateError(f"The certificate has a field that breaks its rule: {error}") from error
-    _consistent(certificate, data)
     return certificate
 
 
 def _checked(data: dict[str, Any]) -> dict[str, Any]:
-    scores = np.array([math.nan if s is None else s for s in data["scores"]], dtype=np.float64)
-    if scores.ndim != 1 or len(scores) == 0 or np.isinf(scores).any():
+    given = _list("scores", data["scores"], int | float | None)
+    scores = np.array([math.nan if s is None else s for s in given], dtype=np.float64)
+    if len(scores) == 0 or np.isinf(scores).any():
         raise ValueError("scores must be a list of at least one finite number or null")
     scores.setflags(write=False)
-    raw = data["provenance"]
-    provenance = Provenance(**{**raw, "image_notes": tuple(raw["image_notes"]), "findings": tuple(raw["findings"])})
-    shape = tuple(check.check_count(size, "shape") for size in data["shape"])
+    shape = tuple(check.check_count(size, "shape") for size in _list("shape", data["shape"], int))
     if len(shape) != 3:
         raise ValueError("shape must have three entries")
-    slack = check.check_eps(data["tv_slack"], "tv_slack")
     return {
         "scores": scores,
         "sigma": check.check_sigma(data["sigma"]),
@@ -108,24 +118,67 @@ def _checked(data: dict[str, Any]) -> dict[str, Any]:
         "at": None if data["at"] is None else check.check_eps(data["at"], "at"),
         "shape": shape,
         "output_range": check.check_output_range(data["output_range"]),
-        "tv_slack": slack,
+        "range_enforced_by": _typed("range_enforced_by", data["range_enforced_by"], str | None),
+        "clamped": check.check_count(data["clamped"], "clamped", 0),
+        "lower_better": _typed("lower_better", data["lower_better"], bool | None),
+        "noise": check.check_choice(data["noise"], "noise", tuple(_NOISES)),
+        "tv_slack": check.check_eps(data["tv_slack"], "tv_slack"),
+        "assumptions": tuple(_list("assumptions", data["assumptions"], str)),
+        "method": _typed("method", data["method"], str),
+        "provenance": _provenance(data["provenance"]),
         "seed": check.check_seed(data["seed"]),
-        "assumptions": tuple(data["assumptions"]),
-        "provenance": provenance,
     }
+
+
+def _provenance(raw: Any) -> Provenance:
+    _typed("provenance", raw, dict)
+    names = {field.name for field in dataclasses.fields(Provenance)}
+    if raw.keys() != names:
+        raise ValueError(f"provenance must have the fields {', '.join(sorted(names))}")
+    words = ("image", "image_sha256", "model", "seed_commitment", "dtype", "device", "created")
+    words_or_none = ("file_sha256", "model_sha256", "denoiser", "denoiser_sha256")
+    return Provenance(
+        **{name: _typed(name, raw[name], str) for name in words},
+        **{name: _typed(name, raw[name], str | None) for name in words_or_none},
+        image_notes=tuple(_list("image_notes", raw["image_notes"], str)),
+        findings=tuple(_list("findings", raw["findings"], str)),
+        batch_size=check.check_count(raw["batch_size"], "batch_size"),
+        seconds=_table("seconds", raw["seconds"], int | float),
+        versions=_table("versions", raw["versions"], str),
+    )
+
+
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """The value, if it is of that kind; True is no number here."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind != bool | None):
+        raise ValueError(f"{name} must be {getattr(kind, '__name__', kind)}, not {type(value).__name__}")
+    return value
+
+
+def _list(name: str, value: Any, kind: Any) -> list[Any]:
+    return [_typed(f"an entry of {name}", entry, kind) for entry in _typed(name, value, list)]
+
+
+def _table(name: str, value: Any, kind: Any) -> dict[str, Any]:
+    return {key: _typed(f"an entry of {name}", entry, kind) for key, entry in _typed(name, value, dict).items()}
 
 
 def _consistent(certificate: Certificate, data: dict[str, Any]) -> None:
     """The stated answers must follow from the scores: a certificate that was edited by hand is refused."""
-    stated = {name: data[name] for name in ("score", "n", "answers")}
-    found = {
-        "score": _plain(certificate.score),
-        "n": certificate.n,
-        "answers": [_answer(row) for row in rows(certificate)],
-    }
-    for name, value in stated.items():
-        if not _same(value, found[name]):
+    found = _stated(certificate)
+    for name in _STATED:
+        if not _same(data[name], found[name]):
             raise CertificateError(f"The certificate contradicts itself: its scores do not give the stated {name!r}.")
+    bounds = certificate.output_range
+    if bounds and bool(((certificate.scores < bounds[0]) | (certificate.scores > bounds[1])).any()):
+        raise CertificateError(
+            "The certificate contradicts itself: scores leave the range that is said to be enforced."
+        )
+    if certificate.clamped > (certificate.n if bounds else 0):
+        raise CertificateError("The certificate contradicts itself: more scores were clamped than can have been.")
+    noise = _NOISES[certificate.noise](certificate.sigma, (0, 0))
+    if not _same(certificate.tv_slack, noise.tv_slack(certificate.dimension)):
+        raise CertificateError("The certificate contradicts itself: its noise does not have the stated 'tv_slack'.")
     if certificate.seed is not None and seed_commitment(certificate.seed) != certificate.provenance.seed_commitment:
         raise CertificateError("The certificate contradicts itself: its seed does not match its seed commitment.")
 
@@ -133,7 +186,7 @@ def _consistent(certificate: Certificate, data: dict[str, Any]) -> None:
 def _same(stated: Any, found: Any) -> bool:
     """Equal, up to the last digits of another machine's special functions."""
     if isinstance(found, float) and isinstance(stated, int | float) and not isinstance(stated, bool):
-        return math.isclose(stated, found, rel_tol=1e-9, abs_tol=1e-12)
+        return math.isclose(stated, found, rel_tol=1e-9)
     if isinstance(found, dict) and isinstance(stated, dict):
         return stated.keys() == found.keys() and all(_same(stated[k], found[k]) for k in found)
     if isinstance(found, list) and isinstance(stated, list):

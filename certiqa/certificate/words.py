@@ -12,7 +12,17 @@ from certiqa.statistics import percentile
 if TYPE_CHECKING:
     from certiqa.certificate.certificate import Certificate
 
-__all__ = ["HEADINGS", "Row", "confidence_words", "describe", "guarantee_words", "header_lines", "notes", "rows"]
+__all__ = [
+    "HEADINGS",
+    "Row",
+    "confidence_words",
+    "describe",
+    "guarantee_words",
+    "header_lines",
+    "notes",
+    "rows",
+    "table_lines",
+]
 
 HEADINGS = ("eps", "RMS grey", "PSNR", "l_inf", "median stays in", "moves at most", "printed moves at most")
 _DEFAULT_RADII = (0.25, 0.5, 1.0, 2.0, 3.0)  # in units of sigma
@@ -89,10 +99,10 @@ def _number(value: float) -> str:
 def confidence_words(alpha: float) -> str:
     """1 - alpha in percent, with no digit lost.
 
-    >>> confidence_words(1e-3)
-    '99.9 %'
+    >>> confidence_words(1e-3), confidence_words(1e-20)
+    ('99.9 %', '1 - 1e-20')
     """
-    return f"{100 * (1 - alpha):.12g} %"
+    return f"{100 * (1 - alpha):.12g} %" if alpha >= 1e-9 else f"1 - {alpha:g}"
 
 
 def header_lines(certificate: Certificate) -> list[str]:
@@ -152,12 +162,15 @@ def notes(certificate: Certificate, shown: list[Row]) -> list[str]:
     return result
 
 
+def table_lines(shown: list[Row]) -> list[str]:
+    """The rows under their headings, in columns as wide as they need to be."""
+    table = [HEADINGS, *(row.cells() for row in shown)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(HEADINGS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+
+
 def describe(certificate: Certificate) -> str:
     """The whole certificate as text of about twenty lines."""
     shown = rows(certificate)
-    table = [HEADINGS, *(row.cells() for row in shown)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(HEADINGS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
-    return "\n".join(
-        [*header_lines(certificate), guarantee_words(certificate), "", *lines, "", *notes(certificate, shown)]
-    )
+    head = [*header_lines(certificate), guarantee_words(certificate)]
+    return "\n".join([*head, "", *table_lines(shown), "", *notes(certificate, shown)])

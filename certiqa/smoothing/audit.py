@@ -7,7 +7,7 @@ Hazards, by the name under which they are found:
 * ``re-seeding`` (refused): the forward pass sets a global random generator to a fixed state.
 * ``shared-randomness`` (refused): a random choice (a crop, say) is made once for a whole batch.
 * ``per-sample-randomness`` (refused): scores are random beyond the noise; their independence cannot be checked.
-* ``batch-coupled`` (refused): an image's score depends on the other images of its batch.
+* ``batch-coupled`` (refused): an image's score depends on the other images of its batch, or on its place among them.
 * ``in-place-edit`` (refused): the model writes into its input.
 * ``range-not-kept``: a model that claims to enforce its range leaves it (refused); scores leave a range that the caller
   declared: they are clamped (reported in the certificate).
@@ -32,13 +32,16 @@ from certiqa.errors import AuditError, ModelOutputError
 from certiqa.smoothing.base import BaseScore
 from certiqa.smoothing.noise import Noise
 
-__all__ = ["AUDIT_COUNTER", "Finding", "audit"]
+__all__ = ["AUDIT_COUNTER", "AUDIT_IMAGES", "Finding", "audit"]
 
 AUDIT_COUNTER = 1 << 62
 """First noise counter of the audit: far above any sample's, so that no audited score is ever part of a certificate."""
 
-_IMAGES = 4
+AUDIT_IMAGES = 4
+"""How many images the audit scores together, if the batch size allows."""
+
 # How much two runs of the same arithmetic may differ (other kernels for other batch sizes), relative to the scores.
+_NEGLIGIBLE = 1e-3  # of the spread of the scores under noise
 _NUMERICS = {torch.float64: 1e-9, torch.float32: 2e-5, torch.bfloat16: 2e-2, torch.float16: 4e-3}
 
 
@@ -78,26 +81,27 @@ def audit(
     """
     findings = list(_train_mode(base))
     _refuse(findings)
-    noisy = noise.noisy(pixels, AUDIT_COUNTER, _IMAGES, clip=base.clips_noise)
-    score = _Scorer(base, batch_size)
+    noisy = noise.noisy(pixels, AUDIT_COUNTER, AUDIT_IMAGES, clip=base.clips_noise)
+    score = _Scorer(base, min(batch_size, AUDIT_IMAGES))
     with _global_random_states(), torch.no_grad():
-        first, found = _behaviour(score, noisy)
+        raw, found = _behaviour(score, noisy)
     findings += found
-    findings += _range(base, first, range_claimed)
+    findings += _range(base, raw, range_claimed)
     _refuse(findings)
     return tuple(findings)
 
 
 @dataclass(frozen=True)
 class _Scorer:
-    """Raw scores on the CPU in float64, never more than ``batch_size`` images together."""
+    """Scores on the CPU in float64, never more than ``batch_size`` images together."""
 
     base: BaseScore
     batch_size: int
 
-    def __call__(self, noisy: Tensor) -> Tensor:
+    def raw(self, noisy: Tensor) -> Tensor:
+        """Before the clamp; infinite only if there is a range to clamp to."""
         scores = torch.cat([self.base.raw(part).detach() for part in torch.split(noisy, self.batch_size)])
-        bad = int((~torch.isfinite(scores)).sum())
+        bad = int((scores.isnan() if self.base.output_range else ~scores.isfinite()).sum())
         if bad:
             raise ModelOutputError(
                 f"The model must return finite scores. Got {bad} NaN or infinite among {len(scores)} noisy images "
@@ -105,10 +109,27 @@ class _Scorer:
             )
         return scores.to("cpu", torch.float64)
 
+    def clamped(self, raw: Tensor) -> Tensor:
+        return raw if self.base.output_range is None else raw.clamp(*self.base.output_range)
+
+    def __call__(self, noisy: Tensor) -> Tensor:
+        return self.clamped(self.raw(noisy))
+
     def tolerance(self, scores: Tensor) -> float:
         """How far two runs of the same arithmetic may lie apart."""
-        scale = max(float(scores.abs().max()), float(scores.max() - scores.min()))
-        return _NUMERICS[self.base.dtype] * scale + 1e-12
+        return _NUMERICS[self.base.dtype] * _scale(scores)
+
+    def last_digits(self, scores: Tensor) -> float:
+        """How far two runs of the same kernels, on batches of the same shape, may lie apart."""
+        return (1e-15 if self.base.dtype == torch.float64 else 3e-7) * _scale(scores)
+
+
+def _scale(scores: Tensor) -> float:
+    return max(float(scores.abs().max()), _spread(scores))
+
+
+def _spread(scores: Tensor) -> float:
+    return float(scores.max() - scores.min())
 
 
 def _refuse(findings: list[Finding]) -> None:
@@ -132,7 +153,8 @@ def _behaviour(score: _Scorer, noisy: Tensor) -> tuple[Tensor, list[Finding]]:
     findings = []
     seen = noisy.clone()
     _set_random_states(1)
-    first = score(seen)
+    raw = score.raw(seen)
+    first = score.clamped(raw)
     after_first = _random_states()
     if not torch.equal(noisy, seen):
         message = "The forward pass writes into its input. Clone the images first, or replace in-place operations."
@@ -145,11 +167,16 @@ def _behaviour(score: _Scorer, noisy: Tensor) -> tuple[Tensor, list[Finding]]:
         message = f"The forward pass sets the global generator of {' and '.join(seeded)} to a fixed state. Remove that."
         findings.append(Finding("re-seeding", True, message))
     tolerance = score.tolerance(first)
-    if float((first - second).abs().max()) > tolerance:
+    repeated = _apart(first, second)
+    if repeated > tolerance:
         findings.append(_randomness(score, noisy, tolerance))
     else:
-        findings += _coupling(score, noisy, first, tolerance)
-    return first, findings
+        findings += _coupling(score, noisy, first, repeated)
+    return raw, findings
+
+
+def _apart(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max())
 
 
 def _randomness(score: _Scorer, noisy: Tensor, tolerance: float) -> Finding:
@@ -158,22 +185,36 @@ def _randomness(score: _Scorer, noisy: Tensor, tolerance: float) -> Finding:
     for number in (3, 4, 5):
         _set_random_states(number)
         scores = score(copies.clone())
-        if float(scores.max() - scores.min()) > tolerance:
+        if _spread(scores) > tolerance:
             message = "Two passes over the same images give different scores, separately per image (dropout?)."
             return Finding("per-sample-randomness", True, f"{message} Make the metric deterministic.")
     message = "A random choice (a crop, say) is made once per batch, so the scores of a batch are not independent."
     return Finding("shared-randomness", True, f"{message} Fix the crop.")
 
 
-def _coupling(score: _Scorer, noisy: Tensor, first: Tensor, tolerance: float) -> Iterator[Finding]:
+def _coupling(score: _Scorer, noisy: Tensor, first: Tensor, repeated: float) -> Iterator[Finding]:
+    """Does a score change with the other images of the batch, with the place in the batch, or with the batch's size?
+
+    The first question is put to the same kernels (same shape, same place), so the scores must agree to the last digits.
+    For the others the kernels may differ; the rounding of a score near zero is then better judged by the spread of the
+    scores under noise.
+    """
     _set_random_states(1)
-    alone = score(noisy[:1].clone())
-    among_others = score(torch.cat([1.0 - noisy[1:2], noisy[:1], noisy[2:] * 0.5]))[1:2]
-    worst = float(torch.cat([alone, among_others]).sub(first[0]).abs().max())
-    if worst > tolerance:
+    other = noisy.clone()
+    other[:2], other[2:] = 1.0 - noisy[:2], 0.5 * noisy[2:]
+    company = 0.0
+    for kept in (0, 1):  # half of the images keep their places among others
+        mixed = other.clone()
+        mixed[kept::2] = noisy[kept::2]
+        company = max(company, _apart(score(mixed)[kept::2], first[kept::2]))
+    alone = torch.cat([score(image[None]) for image in noisy.clone()])
+    place = _apart(alone, first)
+    if company > 4 * repeated + score.last_digits(first) or place > max(
+        score.tolerance(first), _NEGLIGIBLE * _spread(first)
+    ):
         message = (
-            f"The score of one image changes by {worst:.3g} with the other images of its batch. Normalise per image, "
-            "or pass batch_size=1."
+            f"The score of one image changes by {max(company, place):.3g} with the other images of its batch, or with "
+            "its place among them. Normalise per image, or pass batch_size=1."
         )
         yield Finding("batch-coupled", True, message)
 
@@ -183,7 +224,7 @@ def _range(base: BaseScore, scores: Tensor, claimed: bool) -> Iterator[Finding]:
         return
     low, high = base.output_range
     lowest, highest = float(scores.min()), float(scores.max())
-    if lowest < low or highest > high:
+    if lowest < low - base.range_rounding or highest > high + base.range_rounding:
         seen = f"Scores from {lowest:g} to {highest:g} leave the range [{low:g}, {high:g}]"
         if claimed:
             yield Finding(

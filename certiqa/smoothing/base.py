@@ -55,6 +55,11 @@ class BaseScore:
         """Whether noisy images may be clipped before f sees them (with a denoiser, f clips behind it)."""
         return self.denoiser is None
 
+    @property
+    def range_rounding(self) -> float:
+        """How far a score may leave the range because the range's ends are not numbers of the model's arithmetic."""
+        return max(map(abs, self.output_range)) * torch.finfo(self.dtype).eps if self.output_range else 0.0
+
     def raw(self, noisy: Tensor) -> Tensor:
         """Scores before the clamp, in float32 or better; NaN allowed.
 
@@ -165,7 +170,7 @@ def resolve_device(model: object, device: object) -> torch.device:
     if device is None:
         parameter = _first_parameter(model)
         if parameter is not None:
-            return parameter.device
+            return _with_memory(parameter.device)
         return torch.empty(1, device="cuda" if torch.cuda.is_available() else "cpu").device
     try:
         wanted = torch.device(device)  # type: ignore[call-overload]
@@ -174,7 +179,14 @@ def resolve_device(model: object, device: object) -> torch.device:
         reason = " ".join(str(error).split())[:120]
         message = f"must be a device that is here ({reason})"
         raise InputError.of("device", message, str(device), "Try device='cpu'.") from error
-    return torch.empty(1, device=wanted).device  # "cuda" becomes "cuda:0"
+    return _with_memory(torch.empty(1, device=wanted).device)  # "cuda" becomes "cuda:0"
+
+
+def _with_memory(device: torch.device) -> torch.device:
+    if device.type == "meta":
+        rule = "must be a device with memory; the model's parameters, or what was asked for, are on 'meta'"
+        raise InputError.of("device", rule, str(device), "Load the weights, or try device='cpu'.")
+    return device
 
 
 def resolve_dtype(model: object, dtype: object) -> torch.dtype:

@@ -35,6 +35,7 @@ class LatticeNoise:
     Raises:
         InputError: sigma or key breaks its rule.
 
+    >>> from certiqa.smoothing.philox import noise_key
     >>> noise = LatticeNoise(0.12, noise_key(7, "00" * 32))
     >>> image = np.full((3, 5, 7), 128, dtype=np.uint8)
     >>> batch = noise.noisy(image, start=0, count=4, clip=True)

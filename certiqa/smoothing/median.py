@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from certiqa import _checks as check
 from certiqa.data.images import Picture, read_images
-from certiqa.errors import InputError, ModelOutputError
+from certiqa.errors import ImageError, InputError, ModelOutputError
 from certiqa.smoothing.base import BaseScore, Denoiser, ScoreFn, resolve_dtype
 from certiqa.smoothing.noise import Noise, fresh_seed
 from certiqa.smoothing.sampler import automatic_batch_size, sample_scores
@@ -63,6 +63,8 @@ class _Smoothing(nn.Module):
             ImageError: wrong shape, dtype or range.
             ModelError: the model failed; ModelOutputError: a score is not finite.
         """
+        if not isinstance(images, Tensor):
+            raise ImageError(f"The images must be a tensor (B,3,H,W). Got {type(images).__name__} instead.")
         pictures = read_images(images)
         if images.ndim == 3:
             images = images[None]

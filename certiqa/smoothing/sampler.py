@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from certiqa.errors import ModelError, ModelOutputError
+from certiqa.errors import InputError, ModelError, ModelOutputError
 from certiqa.smoothing.base import BaseScore, is_out_of_memory
 from certiqa.smoothing.noise import Noise
 
@@ -94,25 +94,23 @@ def sample_scores(
     Raises:
         ModelError: the model failed, or memory ran out at batch size 1.
     """
-    scores = np.empty(n, np.float64)
+    try:
+        scores = np.empty(n, np.float64)
+    except (MemoryError, ValueError):
+        raise InputError.of("n", "must be so small that n scores fit into memory", n) from None
     done, clamped, noise_seconds, model_seconds = 0, 0, 0.0, 0.0
     while done < n:
         count = min(batch_size, n - done)
         try:
-            begin = time.perf_counter()
-            noisy = noise.noisy(pixels, start + done, count, clip=base.clips_noise)
-            drawn = time.perf_counter()
-            with torch.no_grad():
-                raw = base.raw(noisy)
-            batch = raw.detach().to("cpu", torch.float64).numpy()
+            batch, drawing, scoring = _score(base, noise, pixels, start + done, count)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            batch_size = _smaller_batch(count, error)
+            batch_size = smaller_batch(count, error)
             continue
-        noise_seconds += drawn - begin
-        model_seconds += time.perf_counter() - drawn
-        batch, outside = _clamp(batch, base.output_range)
+        noise_seconds += drawing
+        model_seconds += scoring
+        batch, outside = _clamp(batch, base)
         clamped += outside
         scores[done : done + count] = batch
         done += count
@@ -121,23 +119,41 @@ def sample_scores(
     return ScoreSample(frozen(scores), clamped, batch_size, noise_seconds, model_seconds)
 
 
-def _smaller_batch(count: int, error: BaseException) -> int:
+def _score(
+    base: BaseScore, noise: Noise, pixels: Tensor, start: int, count: int
+) -> tuple[npt.NDArray[np.float64], float, float]:
+    """Raw scores of one batch, and the seconds spent on noise and on f; no image outlives the call."""
+    begin = time.perf_counter()
+    noisy = noise.noisy(pixels, start, count, clip=base.clips_noise)
+    drawn = time.perf_counter()
+    with torch.no_grad():
+        raw = base.raw(noisy)
+    batch = raw.detach().to("cpu", torch.float64).numpy()
+    return batch, drawn - begin, time.perf_counter() - drawn
+
+
+def smaller_batch(count: int, error: BaseException) -> int:
+    """Half of the batch that was too large.
+
+    Raises:
+        ModelError: it was one image.
+    """
     if count == 1:
         raise ModelError("Memory ran out at a batch of one image. Use a smaller image or another device.") from error
+    error.__traceback__ = None  # its frames hold the activations of the failed pass
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     return count // 2
 
 
-def _clamp(
-    batch: npt.NDArray[np.float64], output_range: tuple[float, float] | None
-) -> tuple[npt.NDArray[np.float64], int]:
-    if output_range is None:
+def _clamp(batch: npt.NDArray[np.float64], base: BaseScore) -> tuple[npt.NDArray[np.float64], int]:
+    if base.output_range is None:
         if np.isinf(batch).any():
             raise ModelOutputError(
                 "The model returned an infinite score. Declare output_range=(low, high) to clamp it."
             )
         return batch, 0
-    low, high = output_range
-    outside = int(np.count_nonzero((batch < low) | (batch > high)))
+    low, high = base.output_range
+    rounding = base.range_rounding
+    outside = int(np.count_nonzero((batch < low - rounding) | (batch > high + rounding)))
     return np.clip(batch, low, high), outside

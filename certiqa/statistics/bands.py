@@ -26,49 +26,55 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from certiqa.statistics.ranks import hit_level
+
 __all__ = ["boundaries", "crossing_probability", "local_level", "one_sided_local_level"]
 
 Floats = npt.NDArray[np.float64]
 
 LARGEST_N = 100_000
 _EXACT_UP_TO = 300  # below, the local level is solved for on the spot; above, it is read off the shipped table
-_SAFETY = (
-    0.995  # the interpolated local level is lowered by this factor; tests bound the interpolation error by far less
-)
+_SAFETY = 0.995  # lowers the interpolated local level; tests bound the interpolation error by far less
 
 
 def boundaries(n: int, local: float) -> tuple[Floats, Floats]:
-    """Lower and upper limits of U_(1..n) at local level ``local``, each rounded outwards by 1e-12 relative."""
+    """Limits of U_(1..n) at local level ``local``: the lower ones, and the complements 1 - upper (exact near 0).
+
+    Rounded inwards by 1e-12 relative, so that the ranks computed at ``local`` stay within them.
+    """
     k = np.arange(1, n + 1, dtype=np.float64)
-    lower = np.asarray(special.betaincinv(k, n + 1 - k, local) * (1 - 1e-12), np.float64)
-    return lower, 1.0 - lower[::-1]
+    lower = np.asarray(special.betaincinv(k, n + 1 - k, local), np.float64)
+    wrong = np.abs(special.betainc(k, n + 1 - k, lower) / local - 1) > 1e-9  # see miss_level
+    lower[wrong] = [hit_level(int(i), n, local) for i in k[wrong]]
+    lower = np.minimum(lower * (1 + 1e-12), 1.0)
+    return lower, lower[::-1].copy()
 
 
-def crossing_probability(lower: Floats, upper: Floats) -> float:
-    """P[ not (lower_k <= U_(k) <= upper_k for all k) ] for n uniform order statistics.
+def crossing_probability(lower: Floats, above: Floats) -> float:
+    """P[ not (lower_k <= U_(k) <= 1 - above_k for all k) ] for n uniform order statistics.
 
     Exact up to rounding (relative error below 1e-9 for n <= 10^5); what the truncated Poisson kernels drop is counted
     as crossing, so that the value errs on the safe side.
 
     Args:
         lower: n non-decreasing lower limits in [0, 1].
-        upper: n non-decreasing upper limits in [0, 1].
+        above: complements of n non-decreasing upper limits, in [0, 1]. (1 - 1e-17 would round to "no limit".)
 
     >>> import numpy as np
-    >>> round(crossing_probability(np.array([0.1, 0.1]), np.array([1.0, 1.0])), 6)  # P[min U < 0.1] = 1 - 0.9^2
+    >>> round(crossing_probability(np.array([0.1, 0.1]), np.array([0.0, 0.0])), 6)  # P[min U < 0.1] = 1 - 0.9^2
     0.19
     """
     n = len(lower)
-    times = np.concatenate([lower, upper])
+    times, left = np.concatenate([lower, 1.0 - above]), np.concatenate([1.0 - lower, above])  # from 0, and to 1
     k_of = np.concatenate([np.arange(1, n + 1), np.arange(1, n + 1)])
     is_upper = np.concatenate([np.zeros(n, bool), np.ones(n, bool)])
     # At equal times the lower limits come first: a count may not have jumped yet.
-    order = np.lexsort((is_upper, times))
-    times, k_of, is_upper = times[order], k_of[order], is_upper[order]
+    order = np.lexsort((is_upper, -left, times))
+    times, left, k_of, is_upper = times[order], left[order], k_of[order], is_upper[order]
     most = np.where(is_upper, np.cumsum(~is_upper), k_of - 1)  # largest count allowed at each time
     least = np.cumsum(is_upper)  # smallest count allowed at each time
-    rates = n * np.diff(times, prepend=0.0)
-    kernels = _poisson_kernels(rates)
+    steps = np.where(times < 0.5, np.diff(times, prepend=0.0), -np.diff(left, prepend=1.0))
+    kernels = _poisson_kernels(n * np.maximum(steps, 0.0))
 
     mass = np.ones(1)
     first = 0  # the count that mass[0] belongs to
@@ -93,15 +99,14 @@ def crossing_probability(lower: Floats, upper: Floats) -> float:
             first += low
         if len(mass) == 0:
             return 1.0
-    at = np.repeat(times[np.array(left_time, int)], [len(c) for c in left_count])
+    rest = np.repeat(n * left[np.array(left_time, int)], [len(c) for c in left_count])
     count, lost = np.concatenate(left_count), np.concatenate(left_mass)
-    return float(min(1.0, np.sum(lost * _bridge(at, count, n)) + 2 * n * 1e-24 * math.sqrt(2 * math.pi * n)))
+    return float(min(1.0, np.sum(lost * _bridge(rest, count, n)) + 2 * n * 1e-24 * math.sqrt(2 * math.pi * n)))
 
 
-def _bridge(t: Floats, count: Floats, n: int) -> Floats:
-    """P[ N(1) = n | N(t) = count ] / P[ N(1) = n ] for a Poisson process of rate n."""
+def _bridge(rest: Floats, count: Floats, n: int) -> Floats:
+    """P[ N(1) = n | N(t) = count ] / P[ N(1) = n ] for a Poisson process of rate n, with rest = n (1 - t)."""
     missing = n - count
-    rest = n * (1.0 - t)
     possible = missing >= 0
     log = (
         special.xlogy(np.where(possible, missing, 0), rest) - rest - special.gammaln(np.where(possible, missing, 0) + 1)
@@ -173,7 +178,7 @@ def local_level(n: int, alpha: float) -> float:
         alpha: failure probability of the whole band, in (0, 1).
 
     >>> round(1e-3 / local_level(100, 1e-3), 1)
-    67.5
+    67.4
     """
     table_n, table_alpha, _ = _table()
     alpha = min(alpha, 0.5)  # a band that holds with probability 1/2 also holds with less
@@ -181,8 +186,7 @@ def local_level(n: int, alpha: float) -> float:
         return alpha / (2 * n)
     if n <= _EXACT_UP_TO:
         return solve_local_level(n, alpha)
-    log_ratio = _interpolator()(math.log(n), math.log(alpha))
-    return max(alpha * math.exp(-log_ratio) * _SAFETY, alpha / (2 * n))
+    return max(_interpolator()(n, alpha) * _SAFETY, alpha / (2 * n))
 
 
 def one_sided_local_level(n: int, alpha: float) -> float:
@@ -203,9 +207,16 @@ def _table() -> tuple[Floats, Floats, Floats]:
 
 
 @lru_cache(maxsize=1)
-def _interpolator() -> Callable[[float, float], float]:
+def _interpolator() -> Callable[[int, float], float]:
     from scipy.interpolate import RectBivariateSpline
 
     n, alpha, log_ratio = _table()
-    spline = RectBivariateSpline(np.log(n), np.log(alpha), log_ratio, s=0)
-    return lambda log_n, log_alpha: float(spline(np.array([log_n]), np.array([log_alpha]), grid=False)[0])
+    hazard = -np.log1p(-alpha)  # the band's misses are nearly Poisson, so that hazard / a' bends less than alpha / a'
+    spline = RectBivariateSpline(np.log(n), np.log(hazard), log_ratio + np.log(hazard / alpha), s=0)
+
+    def local(n: int, alpha: float) -> float:
+        hazard = -math.log1p(-alpha)
+        at = spline(np.array([math.log(n)]), np.array([math.log(hazard)]), grid=False)
+        return hazard * math.exp(-float(at[0]))
+
+    return local

@@ -47,7 +47,7 @@ def shifted_level(r: float, p: float = 0.5, slack: float = 0.0) -> float:
 
 
 def shifted_radius(level: float, p: float = 0.5, slack: float = 0.0) -> float:
-    """The largest r with ``shifted_level(r, p, slack) >= level``; -inf where there is none.
+    """The largest r with ``shifted_level(r, p, slack) >= level``; -inf where there is none, inf at level 0.
 
     >>> round(shifted_radius(0.15865525393), 6)
     1.0
@@ -55,6 +55,8 @@ def shifted_radius(level: float, p: float = 0.5, slack: float = 0.0) -> float:
     needed = (level + slack) / (1 - _ROUNDING)
     if needed >= 1:
         return -math.inf
+    if needed <= 0:
+        return math.inf
     r = float(special.ndtri(p)) - float(special.ndtri(needed))
     return r - 1e-12 * max(1.0, abs(r))
 

@@ -12,10 +12,19 @@ Source: David and Nagaraja, Order Statistics, 3rd ed., section 7.1; oracle in th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from scipy import special
 
-__all__ = ["clopper_pearson_upper", "lower_rank", "miss_probability", "smallest_n", "upper_rank"]
+__all__ = [
+    "clopper_pearson_upper",
+    "hit_level",
+    "lower_rank",
+    "miss_level",
+    "miss_probability",
+    "smallest_n",
+    "upper_rank",
+]
 
 
 def miss_probability(k: int, n: int, p: float) -> float:
@@ -65,17 +74,46 @@ def upper_rank(n: int, p: float, a: float) -> int:
     return n + 1 - lower_rank(n, 1.0 - p, a)
 
 
+def miss_level(k: int, n: int, a: float) -> float:
+    """The smallest p with ``miss_probability(k, n, p) <= a``: from it on, X_(k) bounds Q_p from below; 1 for k > n.
+
+    Bisection, because SciPy's inverses of the incomplete beta function (up to 1.17 at least) return nonsense for some
+    arguments: betaincinv(86364, 1000, 1e-3) is .969, not .987.
+
+    >>> round(miss_level(1, 2, 0.25), 12)
+    0.5
+    """
+    return _step(lambda p: miss_probability(k, n, p) <= a)[1]
+
+
+def hit_level(k: int, n: int, a: float) -> float:
+    """The largest p with P[X_(k) < Q_p] <= P[ Bin(n, p) >= k ] <= a: up to it, X_(k) bounds Q_p from above.
+
+    >>> round(hit_level(2, 2, 0.25), 12)
+    0.5
+    """
+    return _step(lambda p: float(special.betainc(k, n - k + 1, p)) > a)[0]
+
+
+def _step(above: Callable[[float], bool]) -> tuple[float, float]:
+    """The neighbouring floats in [0, 1] between which ``above`` turns from False to True."""
+    low, high = 0.0, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        low, high = (low, middle) if above(middle) else (middle, high)
+    return low, high
+
+
 def smallest_n(p: float, a: float) -> int | None:
-    """The smallest n for which ``lower_rank(n, p, a)`` exists; None if no n would do (p = 0).
+    """The smallest n for which ``lower_rank(n, p, a)`` exists; None if no n up to 10^12 would do.
 
     >>> from scipy.special import ndtr
     >>> smallest_n(ndtr(-3.0), 5e-4)
     5627
     """
-    if p <= 0:
-        return None
     if p >= 1:
         return 1
+    if math.log(a) / 1e12 < math.log1p(-p):  # beyond, one more score is lost in the rounding of (1 - p)^n
+        return None
     n = max(1, math.ceil(math.log(a) / math.log1p(-p)) - 1)
     while miss_probability(1, n, p) > a:
         n += 1

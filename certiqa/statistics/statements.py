@@ -20,9 +20,16 @@ from typing import Literal, get_args
 
 from scipy import special
 
-from certiqa.statistics.bands import LARGEST_N, local_level, one_sided_local_level
+from certiqa.statistics.bands import LARGEST_N, one_sided_local_level
 from certiqa.statistics.percentile import shifted_level, shifted_radius
-from certiqa.statistics.ranks import clopper_pearson_upper, lower_rank, miss_probability, smallest_n
+from certiqa.statistics.ranks import (
+    clopper_pearson_upper,
+    hit_level,
+    lower_rank,
+    miss_level,
+    miss_probability,
+    smallest_n,
+)
 
 __all__ = [
     "Confidence",
@@ -61,24 +68,29 @@ class Confidence:
 
 
 def single_confidence(alpha: float, side: Side, statement: Statement) -> Confidence:
-    """For ONE eps fixed before sampling: alpha over the events of the statement in equal parts (Bonferroni).
+    """For ONE eps fixed before sampling: alpha over the events that can make the statement false, in equal parts.
+
+    Containment and deployed: one event per side. Drift: always two. tau = max(U - m_lo, m_hi - L) is too small only if
+    the larger one of the true rise and the true fall exceeds it, and which one that is is fixed by f and x; if it is the
+    rise, then U or m_lo has failed, if it is the fall, L or m_hi.
 
     >>> single_confidence(1e-3, "both", "containment").attacked
     0.0005
     """
-    events = 1 if side != "both" else 2
-    if statement == "drift":
-        events *= 2  # the median's interval has to hold as well
+    events = 2 if side == "both" or statement == "drift" else 1
     return Confidence(alpha / events, alpha / events)
 
 
 def band_confidence(n: int, alpha: float, side: Side) -> Confidence:
     """For all eps at once, and all statements at once: the equal-local-level band.
 
-    One-sided: the band of that side at 0.9 alpha, and the median's opposite bound at 0.1 alpha.
+    Two-sided: a one-sided band at alpha/2 for each side, rather than the two-sided band at alpha. The latter couples
+    the sides through one uniform sample, but a failed score is the lowest for one side and the highest for the other;
+    halving alpha needs no coupling, and costs alpha^2/4. One-sided: the band of that side at 0.9 alpha, and the
+    median's opposite bound at 0.1 alpha.
     """
     if side == "both":
-        local = local_level(n, alpha)
+        local = one_sided_local_level(n, alpha / 2)
         return Confidence(local, local)
     return Confidence(one_sided_local_level(n, (1 - _MEDIAN_SHARE) * alpha), _MEDIAN_SHARE * alpha)
 
@@ -113,9 +125,7 @@ class Deployed:
         """
         k = median_rank(n)
         part = beta / 2 if side == "both" else beta
-        low = float(special.betaincinv(k, n + 1 - k, part)) * (1 - 1e-12)
-        high_complement = float(special.betaincinv(n + 1 - k, k, part)) * (1 - 1e-12)
-        return cls(low, high_complement)
+        return cls(hit_level(k, n, part) * (1 - 1e-12), hit_level(n + 1 - k, n, part) * (1 - 1e-12))
 
 
 def interval_ranks(
@@ -165,10 +175,7 @@ def rank_radius(k: int, n: int, a: float, slack: float = 0.0, percentile: float 
     """
     if k < 1 or percentile <= 0:
         return -math.inf
-    level = float(special.betainccinv(k, n - k + 1, a))
-    while miss_probability(k, n, level) > a:  # betainccinv is good to a few ulp; the inequality is what counts
-        level *= 1 + 1e-14
-    return shifted_radius(level, percentile, slack)
+    return shifted_radius(miss_level(k, n, a), percentile, slack)
 
 
 def smallest_n_for(

@@ -1,0 +1,96 @@
+"""A certificate in words: nothing of the guarantee is left out."""
+
+import numpy as np
+import pytest
+
+from certiqa.certificate.words import confidence_words, describe, rows
+from certiqa.statistics import percentile
+
+SCORES = np.linspace(40, 60, 500)
+
+
+def test_the_whole_statement(made):
+    certificate = made(SCORES, lower_better=False, output_range=(0.0, 100.0), range_enforced_by="model")
+    text = str(certificate)
+    assert text == describe(certificate)
+    assert "tensor (16x12) under " in text
+    assert f"smoothed score {certificate.score:.4g}: median of 500 scores under noise of sigma 0.1" in text
+    assert "(25.5 grey levels)" in text
+    assert "higher is better" in text
+    assert "range 0 to 100, enforced by the model" in text
+    assert "With probability at least 99.9 % over the noise drawn here, no change of the image of l2 length" in text
+    assert "takes the smoothed median out of the interval" in text
+    assert "Rows without * hold together" in text
+    assert "Assumption: Exact for attacked images that are themselves 8-bit images" in text
+    assert "fails with probability 0.001 more per printed score" in text
+    assert len(text.splitlines()) < 25
+
+
+def test_every_row_says_what_eps_means(made):
+    certificate = made(SCORES)
+    table = str(certificate).splitlines()
+    for row in rows(certificate):
+        (line,) = [line for line in table if line.startswith(f"{row.eps:.4g} ")]
+        assert f" {percentile.rms_grey_levels(row.eps, 576):.3g} " in line
+        assert f"{percentile.psnr_db(row.eps, 576):.1f} dB" in line
+        assert f"{255 * percentile.linf_step(row.eps, 576):.2g}/255" in line
+        if row.interval.certified:
+            low, high = certificate.bounds(row.eps)
+            assert f"[{low:.4g}, {high:.4g}]" in line
+            assert line.endswith(f"{certificate.tau(row.eps, statement='deployed'):.4g}")
+
+
+def test_too_few_scores_name_the_remedy(made):
+    certificate = made(SCORES)
+    n = certificate.smallest_n(0.3)
+    assert n > 500
+    assert f"[-unbounded, unbounded] unproved: needs n >= {n}" in str(certificate)
+    with_range = made(SCORES, output_range=(0.0, 100.0), range_enforced_by="certiqa")
+    assert f"[0, 100] range only: needs n >= {n}" in str(with_range)
+    assert "enforced by certiqa (scores are clamped)" in str(with_range)
+    assert "no n does" in str(made(SCORES, at=5.0))
+
+
+@pytest.mark.parametrize(
+    ("side", "said", "interval"),
+    [
+        ("upper", "raises the smoothed median above the interval, or by more than stated (falls are not", "[..., "),
+        ("lower", "lowers the smoothed median below the interval, or by more than stated (rises are not", ", ...]"),
+    ],
+)
+def test_one_side(side, said, interval, made):
+    text = str(made(SCORES, side=side))
+    assert said in text
+    assert interval in text
+    assert "takes the smoothed median out" not in text
+
+
+def test_an_eps_declared_beforehand(made):
+    text = str(made(SCORES, at=0.123))
+    assert "0.123*" in text
+    assert "* eps declared before sampling: exact ranks for it alone" in text
+    assert "Rows without *" not in text
+
+
+def test_what_went_wrong_is_not_kept_back(made):
+    scores = SCORES.copy()
+    scores[:3] = np.nan
+    text = str(made(scores, clamped=7))
+    assert "3 of 500 scores were NaN and count as the worst on either side." in text
+    assert "7 of 500 scores were clamped" in text
+
+
+@pytest.mark.parametrize(
+    ("alpha", "words"),
+    [(1e-3, "99.9 %"), (0.05, "95 %"), (5e-4, "99.95 %"), (1e-6, "99.9999 %"), (1e-9, "99.9999999 %"),
+     (1e-13, "1 - 1e-13"), (1e-20, "1 - 1e-20")],
+)  # fmt: skip
+def test_confidence_is_never_rounded_to_certainty(alpha, words):
+    assert confidence_words(alpha) == words
+
+
+@pytest.mark.parametrize("scores", [[1.0], [1.0, 1.0], [-1e300, 1e300, 0], [np.nan, 1, 2], [1e-300] * 50])
+@pytest.mark.parametrize("side", ["both", "upper", "lower"])
+def test_odd_samples_have_words_too(scores, side, made):
+    assert "smoothed score" in str(made(scores, side=side))
+    assert "Certificate tensor: score" in repr(made(scores, side=side))
