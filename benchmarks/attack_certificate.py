@@ -117,7 +117,7 @@ def attack_one(
             rows.append(
                 {
                     "image": name, "size": size, "sigma": sigma, "eps": eps, "n": n, "attack": f"{word}, {kind}",
-                    "length": length, "bare_before": float(model(clean[None])), "bare_after": float(model(as_float[None])),
+                    "length": length, "bare": [float(model(clean[None])), float(model(as_float[None]))],
                     "score": certificate.score, "lower": lower, "upper": upper, "median_after": median,
                     "median_after_interval": [low, high], "share_of_room": sign * (median - certificate.score) / room,
                     "within_budget": length <= eps, "inside": lower <= high and low <= upper,
@@ -145,9 +145,10 @@ def main() -> None:
             new = attack_one(name, o.size, o.sigma, r, o.n, o.fresh, o.seed, steps=o.steps, draws=o.draws)
             rows += new
             for row in new:
-                print(f"{row['image']:10} eps {row['eps']:.3f} {row['attack']:13} [{row['lower']:.2f}, {row['upper']:.2f}] "
-                      f"{row['score']:.2f} -> {row['median_after']:.2f} ({100 * row['share_of_room']:.0f} % of the room) "
-                      f"{'inside' if row['inside'] else 'OUTSIDE'}", flush=True)  # fmt: skip
+                what = f"{row['image']:10} eps {row['eps']:.3f} {row['attack']:13}"
+                where = f"[{row['lower']:.2f}, {row['upper']:.2f}] {row['score']:.2f} -> {row['median_after']:.2f}"
+                share = f"({100 * row['share_of_room']:.0f} % of the room)"
+                print(what, where, share, "inside" if row["inside"] else "OUTSIDE", flush=True)
     command = "python benchmarks/attack_certificate.py " + " ".join(sys.argv[1:])
     record = {"command": command.strip(), "created": now(), "seconds": round(time.perf_counter() - begin, 1)}
     o.out.write_text(json.dumps({**record, "fresh": o.fresh, "versions": versions(), "rows": rows}, indent=1) + "\n")

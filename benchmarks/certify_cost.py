@@ -1,9 +1,9 @@
 """What certify() costs: noise, model and the rest as ratios of the bare forward pass, and its memory against n.
 
-Usage: python benchmarks/certify_cost.py [--n 400] [--threads 2] [--out benchmarks/results/certify_cost.json] [--markdown]
+Usage: python benchmarks/certify_cost.py [--n 400] [--threads 2] [--out benchmarks/results/certify_cost.json]
 
-Times are medians over repeats in one process; only their ratios mean anything on a shared CPU. Peak memory is that of a
-process of its own for each n.
+Times are medians over repeats in one process; only their ratios mean anything on a shared CPU. Peak memory is that of
+a process of its own for each n.
 """
 
 from __future__ import annotations
@@ -76,18 +76,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return round(float(done.stdout), 1)
 
 
-def markdown(record: dict[str, Any]) -> str:
-    """The record as two Markdown tables."""
-    lines = ["| image | bare forward | noise | model | rest | total |", "|---|---|---|---|---|---|"]
-    for row in record["times"]:
-        r = row["over_bare_forward"]
-        size = f"{row['image']} {row['shape'][2]}x{row['shape'][1]}"
-        lines.append(f"| {size} | 1 | {r['noise']:.3f} | {r['model']:.3f} | {r['rest']:.3f} | {r['total']:.3f} |")
-    lines += ["", "| n | peak memory (MB) |", "|---|---|"]
-    lines += [f"| {n} | {mb:.0f} |" for n, mb in record["peak_megabytes"].items()]
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", nargs="+", default=["astronaut", "coffee"])
@@ -97,11 +85,7 @@ def main() -> None:
     parser.add_argument("--memory-n", type=int, nargs="*", default=[1000, 10_000])
     parser.add_argument("--memory-side", type=int, default=256)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/certify_cost.json"))
-    parser.add_argument("--markdown", action="store_true", help="print the tables of an existing --out, and stop")
     o = parser.parse_args()
-    if o.markdown:
-        print(markdown(json.loads(o.out.read_text())))
-        return
     torch.set_num_threads(o.threads)
     record = {
         "command": " ".join(["python benchmarks/certify_cost.py", *sys.argv[1:]]),
@@ -114,7 +98,7 @@ def main() -> None:
         "own_peak_megabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
     o.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    print(markdown(record))
+    print(json.dumps({key: record[key] for key in ("times", "peak_megabytes")}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Make the table of local levels that certiqa.statistics.bands ships: log(alpha / a') on a grid of n and alpha.
 
-Usage: python benchmarks/ell_table.py [--out certiqa/statistics/ell_table.json] [--workers 2]    (about 25 minutes on 2 cores)
+Usage: python benchmarks/ell_table.py [--out certiqa/statistics/ell_table.json] [--workers 2]
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from certiqa import _checks as check
 from certiqa import _provenance as provenance
 from certiqa.certificate import Certificate, Provenance
 from certiqa.data.images import Picture, read_images
-from certiqa.errors import CertiqaError, ImageError, InputError, ModelOutputError, UnknownNameError
+from certiqa.errors import CertiqaError, InputError, ModelOutputError, UnknownNameError
 from certiqa.metrics import registry
 from certiqa.smoothing.audit import AUDIT_IMAGES, Finding, audit
 from certiqa.smoothing.base import (
@@ -32,8 +32,9 @@ from certiqa.smoothing.base import (
 )
 from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
 from certiqa.smoothing.noise import Noise, fresh_seed, seed_commitment
+from certiqa.smoothing.recheck import recheck
 from certiqa.smoothing.sampler import Progress, ScoreSample, automatic_batch_size, sample_scores, smaller_batch
-from certiqa.smoothing.select import noise_for, pixels_on
+from certiqa.smoothing.select import check_size, noise_for, pixels_on
 from certiqa.statistics.statements import Side
 
 __all__ = ["certify"]
@@ -149,7 +150,8 @@ def certify(
     )
     check.check_progress(progress)
     pictures = read_images(image)
-    _fits(order, pictures)
+    for picture in pictures:
+        check_size(picture, order.base.model)
     certificates: list[Certificate] = []
     try:
         for picture in pictures:
@@ -218,6 +220,7 @@ class _Order:
             batch = automatic_batch_size(picture.height, picture.width, self.device)
         findings, batch = self._audited(noise, pixels, batch)
         sample = sample_scores(self.base, noise, pixels, self.n, batch_size=batch, progress=report)
+        recheck(self.base, noise, pixels, sample.scores, sample.batch_size)
         _mostly_scored(sample, picture, self.range_claimed and self.base.output_range is not None)
         seconds = {
             "total": time.perf_counter() - begin,
@@ -288,16 +291,6 @@ def _metric(model: Any, device: Any) -> tuple[ScoreFn, torch.device]:
         rule = "must be callable, (B,3,H,W) images in [0, 1] -> (B,) scores, or the name of a metric"
         raise InputError.of("model", rule, model, f"Known names: {', '.join(registry.names())}.")
     return model, resolve_device(model, device)
-
-
-def _fits(order: _Order, pictures: list[Picture]) -> None:
-    least = getattr(order.base.model, "min_size", 1)
-    for picture in pictures:
-        if isinstance(least, int) and min(picture.height, picture.width) < least:
-            raise ImageError(
-                f"{picture.name} is {picture.width}x{picture.height}; the model {order.identity['model']!r} needs at "
-                f"least {least} pixels on each side. Use a larger image or another metric."
-            )
 
 
 def _mostly_scored(sample: ScoreSample, picture: Picture, range_claimed: bool) -> None:

@@ -306,27 +306,35 @@ def test_memory_that_does_not_hold_one_image(picture):
 
 
 def test_failed_scores_count_as_the_worst_and_too_many_are_refused(picture):
+    usual = certiqa.certify(mean, picture, 0.1, n=500, seed=0)
+
     def fails(share):
-        """NaN for a share of the noisy images, but for none of the audit's."""
-        calls = []
+        """NaN for about this share of the noisy images, told from their content: those nearest to the median."""
+        reach = float(np.quantile(np.abs(usual.scores - usual.score), share))
 
         def model(images):
-            calls.append(len(images))
-            scores = mean(images).double()
-            if len(images) == 10:
-                scores[: int(10 * share)] = torch.nan
-            return scores
+            scores = mean(images)
+            return torch.where((scores - usual.score).abs() < reach, torch.nan, scores)
 
         return model
 
-    some = certiqa.certify(fails(0.2), picture, 0.1, n=500, batch_size=10, seed=1)
-    assert some.failures == 100
-    clean = certiqa.certify(mean, picture, 0.1, n=500, seed=1)
+    def certified(share):
+        for seed in range(1000):  # until the audit's four images happen to be fine
+            try:
+                return certiqa.certify(fails(share), picture, 0.1, n=500, seed=seed), seed
+            except ModelError as error:
+                if "among 4 noisy images" not in str(error):
+                    raise
+        raise RuntimeError("no such seed")
+
+    some, seed = certified(0.2)
+    assert 50 < some.failures < 150
+    clean = certiqa.certify(mean, picture, 0.1, n=500, seed=seed)
     assert some.bounds(0.05).lower < clean.bounds(0.05).lower
     assert some.bounds(0.05).upper > clean.bounds(0.05).upper
-    assert "100 of 500 scores were NaN" in str(some)
-    with pytest.raises(ModelError, match="250 of 500 scores of tensor under noise are NaN"):
-        certiqa.certify(fails(0.5), picture, 0.1, n=500, batch_size=10)
+    assert f"{some.failures} of 500 scores were NaN" in str(some)
+    with pytest.raises(ModelError, match="of 500 scores of tensor under noise are NaN"):
+        certified(0.6)
 
 
 def test_n_that_is_too_small_is_said_and_the_n_that_would_do(picture):

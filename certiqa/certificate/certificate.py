@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from certiqa import _checks as check
-from certiqa.certificate.interval import Curve, Interval, Origin
+from certiqa.certificate.evidence import Evidence
+from certiqa.certificate.interval import Curve, Interval
 from certiqa.certificate.provenance import Provenance
 from certiqa.errors import InputError
 from certiqa.statistics import percentile
@@ -23,11 +24,6 @@ from certiqa.statistics.statements import (
     Side,
     Statement,
     band_confidence,
-    fixed_interval_radius,
-    interval_ranks,
-    median_rank,
-    median_ranks,
-    rank_radius,
     single_confidence,
     smallest_n_for,
 )
@@ -115,19 +111,13 @@ class Certificate:
         return math.prod(self.shape)
 
     @cached_property
-    def _ascending(self) -> Floats:
-        """Scores from low to high, failures as the lowest: for lower ends."""
-        return np.sort(np.where(np.isnan(self.scores), -np.inf, self.scores))
-
-    @cached_property
-    def _ascending_high(self) -> Floats:
-        """Scores from low to high, failures as the highest: for upper ends."""
-        return np.sort(np.where(np.isnan(self.scores), np.inf, self.scores))
+    def _evidence(self) -> Evidence:
+        return Evidence(self.scores, self.sigma, self.side, self.tv_slack, self.output_range)
 
     @property
     def score(self) -> float:
         """The smoothed median as printed: the ceil(n/2)-th smallest score (failed forwards counted as the lowest)."""
-        return self._low(median_rank(self.n))[0]
+        return self._evidence.printed
 
     def bounds(
         self,
@@ -156,7 +146,7 @@ class Certificate:
             cannot prove is the enforced range's, or infinite, and is flagged (``lower_from``, ``upper_from``).
 
         Raises:
-            InputError: both or neither of eps and at, a value out of its range, or an ``at`` other than the declared one.
+            InputError: both or neither of eps and at, a value out of its range, an ``at`` other than the declared one.
         """
         if check.check_statement(statement) == "drift":
             rule = "must be 'containment' or 'deployed'"
@@ -165,7 +155,7 @@ class Certificate:
         level = self._alpha(alpha)
         deployed = self._deployed(statement, level, n_deployed, beta)
         confidence = self._confidence(level, statement, simultaneous)
-        return self._interval(radius, confidence, deployed, level, simultaneous)
+        return self._evidence.interval(radius, confidence, deployed, level, simultaneous)
 
     def tau(
         self,
@@ -199,15 +189,11 @@ class Certificate:
         radius, simultaneous = self._radius_asked(eps, at)
         level = self._alpha(alpha)
         deployed = self._deployed(statement, level, n_deployed, beta)
-        if deployed and not math.isfinite(self.score):
-            return math.inf
         confidence = self._confidence(level, statement, simultaneous)
-        interval = self._interval(radius, confidence, deployed, level, simultaneous)
+        interval = self._evidence.interval(radius, confidence, deployed, level, simultaneous)
         if statement == "containment":
             return interval.upper - interval.lower
-        low, high = (self.score, self.score) if statement == "deployed" else self._median_interval(confidence)
-        rise, fall = interval.upper - low, high - interval.lower
-        return max(0.0, *{"both": (rise, fall), "upper": (rise,), "lower": (fall,)}[self.side])
+        return self._evidence.tau(interval, confidence, deployed)
 
     def radius(
         self,
@@ -239,24 +225,9 @@ class Certificate:
             raise InputError.of("statement", "must be 'drift' or 'deployed'", statement)
         level = self._alpha(alpha)
         if center is not None:
-            return self._radius_around(float(center), tau, level)
+            return self._evidence.radius_around(float(center), tau, level)
         deployed = self._deployed(statement, level, n_deployed, beta)
-        if deployed and not math.isfinite(self.score):
-            return 0.0
-        confidence = band_confidence(self.n, level, self.side)
-        low, high = (self.score, self.score) if deployed else self._median_interval(confidence)
-        radii = []
-        if self.side != "lower":
-            rank = int(np.count_nonzero(self._ascending_high - low <= tau))  # the highest X_(k) within reach
-            free = self.output_range is not None and self.output_range[1] - low <= tau
-            head = deployed.high_complement - self.tv_slack if deployed else 0.5
-            radii.append(math.inf if free else self._rank_radius(self.n + 1 - rank, confidence, head))
-        if self.side != "upper":
-            rank = 1 + int(np.count_nonzero(high - self._ascending > tau))  # the lowest X_(k) within reach
-            free = self.output_range is not None and high - self.output_range[0] <= tau
-            head = deployed.low - self.tv_slack if deployed else 0.5
-            radii.append(math.inf if free else self._rank_radius(rank, confidence, head))
-        return max(0.0, min(radii))
+        return self._evidence.radius(tau, band_confidence(self.n, level, self.side), deployed)
 
     def curve(self, eps: npt.ArrayLike | None = None, *, alpha: float | None = None, points: int = 129) -> Curve:
         """Bounds and tau for many eps; all of it holds simultaneously with probability at least 1 - alpha.
@@ -285,7 +256,7 @@ class Certificate:
     def largest_eps(self, *, alpha: float | None = None) -> float:
         """The eps up to which n scores prove anything (by the band): beyond it only the enforced range remains."""
         confidence = band_confidence(self.n, self._alpha(alpha), self.side)
-        return max(0.0, self._rank_radius(1, confidence, 0.5))
+        return max(0.0, self._evidence.rank_radius(1, confidence))
 
     def smallest_n(
         self, eps: float | None = None, *, at: float | None = None, alpha: float | None = None
@@ -324,61 +295,6 @@ class Certificate:
         if simultaneous:
             return band_confidence(self.n, alpha, self.side)
         return single_confidence(alpha, self.side, statement)
-
-    def _interval(
-        self, eps: float, confidence: Confidence, deployed: Deployed | None, alpha: float, simultaneous: bool
-    ) -> Interval:
-        k_lower, k_upper = interval_ranks(
-            self.n, eps / self.sigma, confidence.attacked, self.side, self.tv_slack, deployed
-        )
-        lower, lower_from = self._low(k_lower)
-        upper, upper_from = self._high(k_upper)
-        return Interval(
-            lower,
-            upper,
-            eps,
-            alpha,
-            "deployed" if deployed else "containment",
-            simultaneous,
-            k_lower if lower_from == "rank" else None,
-            k_upper if upper_from == "rank" else None,
-            "not asked" if self.side == "upper" else lower_from,
-            "not asked" if self.side == "lower" else upper_from,
-        )
-
-    def _low(self, k: int) -> tuple[float, Origin]:
-        value = float(self._ascending[k - 1]) if k >= 1 else -math.inf
-        if value > -math.inf:
-            return value, "rank"
-        return (self.output_range[0], "range") if self.output_range else (-math.inf, "unbounded")
-
-    def _high(self, k: int) -> tuple[float, Origin]:
-        value = float(self._ascending_high[k - 1]) if k <= self.n else math.inf
-        if value < math.inf:
-            return value, "rank"
-        return (self.output_range[1], "range") if self.output_range else (math.inf, "unbounded")
-
-    def _median_interval(self, confidence: Confidence) -> tuple[float, float]:
-        low, high = median_ranks(self.n, confidence.median, self.tv_slack)
-        return self._low(low)[0], self._high(high)[0]
-
-    def _rank_radius(self, k: int, confidence: Confidence, head: float) -> float:
-        return (
-            self.sigma * rank_radius(k, self.n, confidence.attacked, self.tv_slack, head) if k <= self.n else -math.inf
-        )
-
-    def _radius_around(self, center: float, tau: float, alpha: float) -> float:
-        low, high = center - tau, center + tau
-        side: Side | None = self.side
-        if self.output_range and side != "upper" and self.output_range[0] >= low:  # the range keeps this side
-            side = "upper" if side == "both" else None
-        if self.output_range and side in ("both", "upper") and self.output_range[1] <= high:
-            side = "lower" if side == "both" else None
-        if side is None:
-            return math.inf
-        below = int(np.count_nonzero(self._ascending < low))
-        above = int(np.count_nonzero(self._ascending_high > high))
-        return self.sigma * fixed_interval_radius(below, above, self.n, alpha, side, self.tv_slack)
 
     # -- words, files, figures ----------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-_INK, _BAND, _RANGE = "#1f3a5f", "#7aa6d8", "#d9d9d9"
+_INK, _BAND, _RANGE = "#1f3a5f", "#a9c6e6", "#e4e4e4"
 
 
 def plot(certificate: Certificate, axes: tuple[Axes, Axes] | None = None) -> Figure:
@@ -44,29 +44,21 @@ def plot(certificate: Certificate, axes: tuple[Axes, Axes] | None = None) -> Fig
 
 def _draw_interval(certificate: Certificate, axes: Axes) -> None:
     end = certificate.largest_eps()
-    curve = certificate.curve(None if end else np.linspace(0.0, certificate.sigma, 3))
+    edge = 1.1 * end or certificate.sigma
+    curve = certificate.curve(np.linspace(0.0, end, 257))
     proved = curve.certified
-    axes.fill_between(
-        curve.eps,
-        curve.lower,
-        curve.upper,
-        where=proved,
-        color=_BAND,
-        alpha=0.6,
-        lw=0,
-        label="certified: all eps at once",
-    )
-    if not proved.all():
-        label = (
-            f"n = {certificate.n} proves nothing" if not certificate.output_range else "only the range of the metric"
-        )
-        axes.axvspan(end, float(curve.eps[-1]), color=_RANGE, alpha=0.7, lw=0, label=label)
+    label = "certified: all eps at once"
+    # step="pre": between two grid points the wider interval of the right one, so that no more is drawn than is proved
+    axes.fill_between(curve.eps, curve.lower, curve.upper, where=proved, step="pre", label=label, color=_BAND, lw=0)
+    if end < edge:
+        label = "only the range of the metric" if certificate.output_range else f"n = {certificate.n} proves nothing"
+        axes.axvspan(end, edge, color=_RANGE, alpha=0.7, lw=0, label=label)
     axes.axhline(certificate.score, color=_INK, lw=1.6, label=f"smoothed score {certificate.score:.4g}")
     if certificate.at is not None:
         interval = certificate.bounds(at=certificate.at)
         if np.isfinite(interval.lower) and np.isfinite(interval.upper):
             axes.plot([certificate.at] * 2, list(interval), color="#b5432a", lw=2.5, label="eps declared beforehand")
-    axes.set_xlim(0, float(curve.eps[-1]))
+    axes.set_xlim(0, edge)
     ends = np.concatenate([certificate.scores, curve.lower[proved], curve.upper[proved]])
     ends = ends[np.isfinite(ends)]
     margin = 0.05 * float(np.ptp(ends)) or 0.5
@@ -75,7 +67,7 @@ def _draw_interval(certificate: Certificate, axes: Axes) -> None:
     axes.set_ylabel("score")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left", fontsize=8, framealpha=0.9)
-    ticks = [t for t in axes.get_xticks() if 0 < t <= curve.eps[-1]]
+    ticks = [t for t in axes.get_xticks() if 0 < t <= edge]
     top = axes.secondary_xaxis("top")
     top.set_xticks(ticks, [f"{percentile.psnr_db(t, certificate.dimension):.0f}" for t in ticks])
     top.set_xlabel(f"PSNR of such an attack in dB (confidence {confidence_words(certificate.alpha)})", fontsize=9)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from certiqa.certificate.interval import Interval
 from certiqa.statistics import percentile
@@ -17,6 +18,7 @@ __all__ = [
     "Row",
     "confidence_words",
     "describe",
+    "finite",
     "guarantee_words",
     "header_lines",
     "notes",
@@ -38,6 +40,8 @@ class Row:
         tau: drift of the true median.
         tau_deployed: change of the printed score.
         smallest_n: what it would take, where n does not do.
+        n: number of scores.
+        dimension: number of values of the image.
     """
 
     eps: float
@@ -45,6 +49,7 @@ class Row:
     tau: float
     tau_deployed: float
     smallest_n: int | None
+    n: int
     dimension: int
 
     def cells(self) -> tuple[str, ...]:
@@ -60,6 +65,13 @@ class Row:
             _number(self.tau_deployed),
         )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold; null where nothing is proved."""
+        data = {name: value for name, value in dataclasses.asdict(self.interval).items() if name != "alpha"}
+        data |= {"certified": self.interval.certified, "tau": self.tau, "tau_deployed": self.tau_deployed}
+        data |= {name: finite(data[name]) for name in ("lower", "upper", "tau", "tau_deployed")}
+        return {**data, "smallest_n": self.smallest_n}
+
     def _interval_words(self) -> str:
         interval = self.interval
         lower = "..." if interval.lower_from == "not asked" else _number(interval.lower)
@@ -68,6 +80,8 @@ class Row:
         if interval.certified:
             return text
         remedy = f"needs n >= {self.smallest_n}" if self.smallest_n else "no n does"
+        if self.smallest_n and self.smallest_n <= self.n:
+            remedy = "scores failed"
         return (
             f"{text} {'range only' if 'range' in (interval.lower_from, interval.upper_from) else 'unproved'}: {remedy}"
         )
@@ -88,8 +102,14 @@ def _row(certificate: Certificate, eps: float | None, at: float | None) -> Row:
         certificate.tau(eps, at=at),
         certificate.tau(eps, at=at, statement="deployed"),
         None if interval.certified else certificate.smallest_n(eps, at=at),
+        certificate.n,
         certificate.dimension,
     )
+
+
+def finite(value: float) -> float | None:
+    """The value, or None (null in JSON) for an infinite one."""
+    return value if math.isfinite(value) else None
 
 
 def _number(value: float) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from certiqa.certificate import Certificate
-from certiqa.certificate.words import Row
+from certiqa.certificate.words import Row, finite
 
 __all__ = ["record", "shortfall"]
 
@@ -21,26 +20,9 @@ def record(
     """
     data = certificate.to_dict(reveal_seed=reveal_seed)
     if asked or taus:
-        radii = [{"tau": tau, "eps": _finite(certificate.radius(tau))} for tau in taus]
-        data["asked"] = {"eps": [_answer(row) for row in asked], "tau": radii}
+        radii = [{"tau": tau, "eps": finite(certificate.radius(tau))} for tau in taus]
+        data["asked"] = {"eps": [row.to_dict() for row in asked], "tau": radii}
     return data
-
-
-def _answer(row: Row) -> dict[str, Any]:
-    return {
-        "eps": row.eps,
-        "lower": _finite(row.interval.lower),
-        "upper": _finite(row.interval.upper),
-        "certified": row.interval.certified,
-        "simultaneous": row.interval.simultaneous,
-        "tau": _finite(row.tau),
-        "tau_deployed": _finite(row.tau_deployed),
-        "smallest_n": row.smallest_n,
-    }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def shortfall(certificate: Certificate, row: Row) -> str | None:

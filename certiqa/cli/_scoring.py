@@ -17,9 +17,10 @@ from certiqa.cli._images import image_path
 from certiqa.cli._models import load_model
 from certiqa.cli._outputs import JsonOutput
 from certiqa.data.images import Picture, read_image
-from certiqa.errors import AuditError, ImageError, ModelOutputError
+from certiqa.errors import AuditError, ModelOutputError
 from certiqa.smoothing.base import BaseScore, resolve_dtype
 from certiqa.smoothing.median import MedianSmoothing
+from certiqa.smoothing.select import check_size
 
 __all__ = ["run"]
 
@@ -77,7 +78,7 @@ class _Scorer:
     smooth: MedianSmoothing | None
 
     def __call__(self, picture: Picture) -> dict[str, Any]:
-        _large_enough(picture, self.metric)
+        check_size(picture, self.metric)
         image = torch.from_numpy(picture.as_float())[None].to(self.device)
         base = BaseScore(self.metric, None, 0.0, None, resolve_dtype(self.metric, "auto"))
         direction = getattr(self.metric, "lower_better", None)
@@ -96,12 +97,3 @@ class _Scorer:
                 smoothed = float(self.smooth(torch.from_numpy(picture.pixels.copy())[None].to(self.device)))
                 data |= {"smoothed": smoothed, "sigma": self.smooth.sigma, "n": self.smooth.n}
         return data
-
-
-def _large_enough(picture: Picture, metric: object) -> None:
-    least = getattr(metric, "min_size", 1)
-    if isinstance(least, int) and min(picture.height, picture.width) < least:
-        raise ImageError(
-            f"{picture.name} is {picture.width}x{picture.height}; the model needs at least {least} pixels on each "
-            "side. Use a larger image or another metric."
-        )

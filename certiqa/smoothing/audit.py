@@ -13,7 +13,8 @@ Hazards, by the name under which they are found:
   declared: they are clamped (reported in the certificate).
 
 Exceptions, a wrong shape, a wrong device and scores that are not finite raise their own errors on the way. What no
-handful of forward passes can show (rare events, state that builds up over calls) the audit does not promise to find.
+handful of forward passes can show (rare events, state that builds up over calls) the audit does not promise to find;
+:mod:`certiqa.smoothing.recheck` looks once more after sampling (``not-repeatable``, refused).
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from certiqa.errors import AuditError, ModelOutputError
 from certiqa.smoothing.base import BaseScore
 from certiqa.smoothing.noise import Noise
 
-__all__ = ["AUDIT_COUNTER", "AUDIT_IMAGES", "Finding", "audit"]
+__all__ = ["AUDIT_COUNTER", "AUDIT_IMAGES", "NEGLIGIBLE", "NUMERICS", "Finding", "audit"]
 
 AUDIT_COUNTER = 1 << 62
 """First noise counter of the audit: far above any sample's, so that no audited score is ever part of a certificate."""
@@ -40,9 +41,11 @@ AUDIT_COUNTER = 1 << 62
 AUDIT_IMAGES = 4
 """How many images the audit scores together, if the batch size allows."""
 
+NEGLIGIBLE = 1e-3
+"""A difference that does not matter, as a share of the spread of the scores under noise."""
+
 # How much two runs of the same arithmetic may differ (other kernels for other batch sizes), relative to the scores.
-_NEGLIGIBLE = 1e-3  # of the spread of the scores under noise
-_NUMERICS = {torch.float64: 1e-9, torch.float32: 2e-5, torch.bfloat16: 2e-2, torch.float16: 4e-3}
+NUMERICS = {torch.float64: 1e-9, torch.float32: 2e-5, torch.bfloat16: 2e-2, torch.float16: 4e-3}
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class _Scorer:
 
     def tolerance(self, scores: Tensor) -> float:
         """How far two runs of the same arithmetic may lie apart."""
-        return _NUMERICS[self.base.dtype] * _scale(scores)
+        return NUMERICS[self.base.dtype] * _scale(scores)
 
     def last_digits(self, scores: Tensor) -> float:
         """How far two runs of the same kernels, on batches of the same shape, may lie apart."""
@@ -210,7 +213,7 @@ def _coupling(score: _Scorer, noisy: Tensor, first: Tensor, repeated: float) -> 
     alone = torch.cat([score(image[None]) for image in noisy.clone()])
     place = _apart(alone, first)
     if company > 4 * repeated + score.last_digits(first) or place > max(
-        score.tolerance(first), _NEGLIGIBLE * _spread(first)
+        score.tolerance(first), NEGLIGIBLE * _spread(first)
     ):
         message = (
             f"The score of one image changes by {max(company, place):.3g} with the other images of its batch, or with "

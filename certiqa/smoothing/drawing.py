@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -63,8 +65,19 @@ def for_each(job: Callable[[int], None], count: int, size: int) -> None:
         for i in range(first, count, threads):
             job(i)
 
-    if threads == 1:
-        return stride(0)
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(stride, range(threads)))
-    return None
+    others = [_pool(threads - 1).submit(stride, first) for first in range(1, threads)]
+    try:
+        stride(0)
+    finally:
+        for other in others:
+            other.result()
+
+
+@lru_cache(maxsize=4)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that are kept: starting them anew for every batch would cost some per cent of the noise."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="certiqa-noise")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the pool, but not its threads
+    os.register_at_fork(after_in_child=_pool.cache_clear)

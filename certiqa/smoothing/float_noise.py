@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from certiqa.smoothing.drawing import CHUNK, check_image, check_noise, empty_batch, on_host
-from certiqa.smoothing.philox import Key, tiles, torch_words, words
+from certiqa.smoothing.philox import Key, take_words, tiles, torch_words, words
 
 __all__ = ["FloatNoise"]
 
@@ -62,7 +62,7 @@ class FloatNoise:
         bits = words(self.key, index, 2)
         for first in range(0, size, CHUNK):
             length = min(CHUNK, size - first)
-            raw = torch.from_numpy(bits.random_raw((length + 1) // 2).view(np.int64))
+            raw = torch.from_numpy(take_words(bits, (length + 1) // 2).view(np.int64))
             yield slice(first, first + length), self._transform(raw)[:length]
 
     def _transform(self, raw: torch.Tensor) -> torch.Tensor:

@@ -98,12 +98,16 @@ class LatticeLaw:
         thresholds: uint64 (2K,), rising.
         table: int16 (65536,): a cell's value, or ``-32768 + i`` for ambiguous cell number i.
         cells: uint64: the ambiguous cells' numbers, shifted up to bits 48..63.
+        below: intp: how many thresholds lie below each ambiguous cell.
+        several: bool: whether more than one lies in it.
     """
 
     reach: int
     thresholds: NDArray[np.uint64]
     table: NDArray[np.int16]
     cells: NDArray[np.uint64]
+    below: NDArray[np.intp]
+    several: NDArray[np.bool_]
 
     def place(
         self, lanes: NDArray[np.uint16], out: NDArray[np.int16], more: Callable[[int], NDArray[np.uint64]]
@@ -121,7 +125,12 @@ class LatticeLaw:
         if where.size:
             cell = out.take(where).astype(np.intp) - _CODE
             u = self.cells.take(cell) | (more(where.size) & np.uint64(_LOW48))
-            out[where] = np.searchsorted(self.thresholds, u, side="right") - self.reach
+            passed = self.below.take(cell)  # thresholds <= u: those below the cell, and perhaps its first
+            passed = passed + (u >= self.thresholds.take(passed))
+            several = np.flatnonzero(self.several.take(cell))  # cells in the tails, hardly ever drawn
+            if several.size:
+                passed[several] = np.searchsorted(self.thresholds, u[several], side="right")
+            out[where] = passed - self.reach
 
 
 @lru_cache(maxsize=64)
@@ -141,8 +150,9 @@ def lattice_law(sigma: float) -> LatticeLaw:
     table = below - reach
     ambiguous = np.flatnonzero(below != upto)
     table[ambiguous] = _CODE + np.arange(ambiguous.size)
-    law = LatticeLaw(reach, rising, table.astype(np.int16), first[ambiguous])
-    for array in (law.thresholds, law.table, law.cells):
+    several = (upto - below)[ambiguous] > 1
+    law = LatticeLaw(reach, rising, table.astype(np.int16), first[ambiguous], below[ambiguous], several)
+    for array in (law.thresholds, law.table, law.cells, law.below, law.several):
         array.setflags(write=False)
     return law
 

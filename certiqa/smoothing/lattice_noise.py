@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from certiqa.smoothing.drawing import CHUNK, check_image, check_noise, empty_batch, for_each, on_host
 from certiqa.smoothing.lattice import lattice_law, torch_law, tv_slack
-from certiqa.smoothing.philox import Key, lanes16, tiles, torch_words, words
+from certiqa.smoothing.philox import Key, lanes16, take_words, tiles, torch_words, words
 
 __all__ = ["LatticeNoise"]
 
@@ -73,7 +73,8 @@ class LatticeNoise:
         buffer = np.empty(min(size, CHUNK), dtype=np.int16)
         for first in range(0, size, CHUNK):
             z = buffer[: size - first]
-            law.place(lanes16(coarse.random_raw(-(-z.size // 16) * 4))[: z.size], z, fine.random_raw)
+            lanes = lanes16(take_words(coarse, -(-z.size // 16) * 4))[: z.size]
+            law.place(lanes, z, lambda k: take_words(fine, k))
             yield slice(first, first + z.size), z
 
     def torch_draw(self, index_start: int, count: int, size: int, device: torch.device | str = "cpu") -> torch.Tensor:

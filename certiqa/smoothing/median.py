@@ -13,7 +13,7 @@ from certiqa.errors import ImageError, InputError, ModelOutputError
 from certiqa.smoothing.base import BaseScore, Denoiser, ScoreFn, resolve_dtype
 from certiqa.smoothing.noise import Noise, fresh_seed
 from certiqa.smoothing.sampler import automatic_batch_size, sample_scores
-from certiqa.smoothing.select import noise_for, pixels_on
+from certiqa.smoothing.select import check_size, noise_for, pixels_on
 from certiqa.statistics.statements import median_rank
 
 __all__ = ["DenoisedMedianSmoothing", "MedianSmoothing"]
@@ -66,6 +66,8 @@ class _Smoothing(nn.Module):
         if not isinstance(images, Tensor):
             raise ImageError(f"The images must be a tensor (B,3,H,W). Got {type(images).__name__} instead.")
         pictures = read_images(images)
+        for picture in pictures:
+            check_size(picture, self.model)
         if images.ndim == 3:
             images = images[None]
         seed = fresh_seed() if self.seed is None else self.seed

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,17 @@ from numpy.typing import NDArray
 
 from certiqa.errors import InputError
 
-__all__ = ["Key", "fresh_seed", "lanes16", "noise_key", "seed_commitment", "tiles", "torch_words", "words"]
+__all__ = [
+    "Key",
+    "fresh_seed",
+    "lanes16",
+    "noise_key",
+    "seed_commitment",
+    "take_words",
+    "tiles",
+    "torch_words",
+    "words",
+]
 
 Key = tuple[int, int]
 
@@ -107,6 +118,23 @@ def words(key: Key, sample: int, stream: int, skip_blocks: int = 0) -> np.random
     """
     counter = np.array([skip_blocks, sample, stream, 0], dtype=np.uint64)
     return np.random.Philox(counter=counter, key=np.array(key, dtype=np.uint64))
+
+
+def take_words(bits: np.random.Philox, n: int) -> NDArray[np.uint64]:
+    """The next n words of a positioned generator: ``bits.random_raw(n)``, but without holding Python's lock.
+
+    ``Generator.integers`` over all 64 bits hands the raw words through; whether this NumPy does so is looked up once.
+    """
+    if isinstance(bits, np.random.Philox) and _integers_are_raw():
+        return np.random.Generator(bits).integers(0, _MASK64, size=n, dtype=np.uint64, endpoint=True)
+    return np.asarray(bits.random_raw(n), np.uint64)
+
+
+@lru_cache(maxsize=1)
+def _integers_are_raw() -> bool:
+    raw, generator = words((1, 2), 3, 0), np.random.Generator(words((1, 2), 3, 0))
+    drawn = [generator.integers(0, _MASK64, size=k, dtype=np.uint64, endpoint=True) for k in (5, 11)]
+    return bool(np.array_equal(np.concatenate(drawn), raw.random_raw(16)))
 
 
 def lanes16(raw: NDArray[np.uint64]) -> NDArray[np.uint16]:

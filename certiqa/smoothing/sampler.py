@@ -24,7 +24,7 @@ __all__ = ["Progress", "ScoreSample", "automatic_batch_size", "sample_scores"]
 Progress = Callable[[int, int], None]
 """Called with (scores done, scores in all) after every batch."""
 
-_PIXELS_PER_BATCH = {"cpu": 3 << 19, "cuda": 1 << 24}
+_PIXELS_PER_BATCH = {"cpu": 1 << 20, "cuda": 1 << 24}
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def frozen(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def automatic_batch_size(height: int, width: int, device: torch.device) -> int:
-    """A batch that keeps the device busy and the memory small: 1.6 million pixels on a CPU, 17 million on a GPU."""
+    """A batch that keeps the device busy and the memory small: 1 million pixels on a CPU, 17 million on a GPU."""
     pixels = _PIXELS_PER_BATCH["cpu" if device.type == "cpu" else "cuda"]
     return max(1, min(1024, pixels // (height * width)))
 

@@ -1,14 +1,30 @@
-"""Which noise fits a picture: exact lattice noise on the 8-bit grid, float noise off it."""
+"""What fits a picture: its noise (exact lattice noise on the 8-bit grid, float noise off it), a metric's least size."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from certiqa._provenance import model_name
 from certiqa.data.images import Picture
+from certiqa.errors import ImageError
 from certiqa.smoothing.noise import FloatNoise, LatticeNoise, Noise, noise_key
 
-__all__ = ["noise_for", "pixels_on"]
+__all__ = ["check_size", "noise_for", "pixels_on"]
+
+
+def check_size(picture: Picture, model: object) -> None:
+    """The rule of metrics that name a ``min_size`` (pixels on each side).
+
+    Raises:
+        ImageError: the picture is smaller.
+    """
+    least = getattr(model, "min_size", 1)
+    if isinstance(least, int) and min(picture.height, picture.width) < least:
+        raise ImageError(
+            f"{picture.name} is {picture.width}x{picture.height}; the model {model_name(model)!r} needs at least "
+            f"{least} pixels on each side. Use a larger image or another metric."
+        )
 
 
 def noise_for(picture: Picture, sigma: float, seed: int) -> Noise:

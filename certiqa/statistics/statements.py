@@ -71,8 +71,8 @@ def single_confidence(alpha: float, side: Side, statement: Statement) -> Confide
     """For ONE eps fixed before sampling: alpha over the events that can make the statement false, in equal parts.
 
     Containment and deployed: one event per side. Drift: always two. tau = max(U - m_lo, m_hi - L) is too small only if
-    the larger one of the true rise and the true fall exceeds it, and which one that is is fixed by f and x; if it is the
-    rise, then U or m_lo has failed, if it is the fall, L or m_hi.
+    the larger one of the true rise and the true fall exceeds it, and which one that is, is fixed by f and x; if it is
+    the rise, then U or m_lo has failed, if it is the fall, L or m_hi.
 
     >>> single_confidence(1e-3, "both", "containment").attacked
     0.0005
