@@ -6,6 +6,7 @@ torch is imported when a command needs it, so that ``certiqa --help`` answers at
 from __future__ import annotations
 
 import io
+import os
 import sys
 
 from certiqa.cli._app import app
@@ -15,6 +16,8 @@ __all__ = ["app", "main"]
 
 def main() -> None:
     """Run the command line; exits 0 (fine), 1 (a bug, with its traceback), 2 (bad input or model) or 130 (Ctrl-C)."""
+    # OpenMP's threads would wait actively after each forward pass, and take a core from the noise.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not fit the terminal's encoding
