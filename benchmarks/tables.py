@@ -68,9 +68,22 @@ def attack_table() -> str:
     return "\n".join(lines)
 
 
+def noise_table() -> str:
+    """Lattice noise against the forward pass."""
+    data = load("noise_cost.json")
+    ms, s = data["ms_per_sample"], data["settings"]
+    forward = ms["built-in model, forward"]
+    lines = [
+        f"| {s['size']}x{s['size']} image, sigma {s['sigma']:g}, {s['threads']} threads | over the built-in forward |",
+        "|---|---|",
+    ]
+    names = ("lattice noise, drawing alone", "lattice noise", "float noise", "torch.randn", "randn + x, clip")
+    return "\n".join([*lines, *(f"| {name} | {ms[name] / forward:.3f} |" for name in names)])
+
+
 BLOCKS = {
     "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size},
-    "docs/measurements.md": {"cost:tables": cost_tables, "attack:table": attack_table},
+    "docs/measurements.md": {"cost:tables": cost_tables, "noise:table": noise_table, "attack:table": attack_table},
 }
 
 

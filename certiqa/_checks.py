@@ -12,6 +12,7 @@ from certiqa.statistics.statements import SIDES, STATEMENTS, Side, Statement
 __all__ = [
     "check_alpha",
     "check_batch_size",
+    "check_center",
     "check_choice",
     "check_count",
     "check_eps",
@@ -85,6 +86,14 @@ def check_tau(value: object) -> float:
     if tau is None or tau < 0:
         raise InputError.of("tau", "must be a finite number >= 0, a change of the score", value)
     return tau
+
+
+def check_center(value: object) -> float:
+    """A score: finite."""
+    center = _real(value)
+    if center is None:
+        raise InputError.of("center", "must be a finite number, a score fixed before sampling", value)
+    return center
 
 
 def check_choice(value: object, name: str, allowed: tuple[str, ...]) -> str:

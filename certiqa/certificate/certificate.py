@@ -225,7 +225,9 @@ class Certificate:
             raise InputError.of("statement", "must be 'drift' or 'deployed'", statement)
         level = self._alpha(alpha)
         if center is not None:
-            return self._evidence.radius_around(float(center), tau, level)
+            if statement == "deployed":
+                raise InputError.of("statement", "must be 'drift' where center is given", statement)
+            return self._evidence.radius_around(check.check_center(center), tau, level)
         deployed = self._deployed(statement, level, n_deployed, beta)
         return self._evidence.radius(tau, band_confidence(self.n, level, self.side), deployed)
 
@@ -242,7 +244,7 @@ class Certificate:
             check.check_count(points, "points", 2)
             grid = np.linspace(0.0, 1.1 * self.largest_eps(alpha=level), points)
         else:
-            grid = np.array([check.check_eps(e) for e in np.atleast_1d(np.asarray(eps, float)).tolist()])
+            grid = np.array([check.check_eps(e) for e in np.atleast_1d(np.asarray(eps)).tolist()])
         intervals = [self.bounds(e, alpha=level) for e in grid.tolist()]
         return Curve(
             eps=grid,

@@ -66,7 +66,7 @@ def _draw_interval(certificate: Certificate, axes: Axes) -> None:
     axes.set_xlabel("eps: l2 length of the attack (intensities in [0, 1])")
     axes.set_ylabel("score")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", fontsize=8, framealpha=0.9)
+    axes.legend(loc="best", fontsize=8, framealpha=0.9)
     ticks = [t for t in axes.get_xticks() if 0 < t <= edge]
     top = axes.secondary_xaxis("top")
     top.set_xticks(ticks, [f"{percentile.psnr_db(t, certificate.dimension):.0f}" for t in ticks])

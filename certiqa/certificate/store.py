@@ -34,6 +34,7 @@ def to_dict(certificate: Certificate, *, reveal_seed: bool) -> dict[str, Any]:
         data[field.name] = getattr(certificate, field.name)
     data["seed"] = certificate.seed if reveal_seed else None
     data["provenance"] = {**dataclasses.asdict(certificate.provenance)}
+    del data["scores"]  # to the end, behind everything that a person wants to see
     data["scores"] = [None if math.isnan(s) else s for s in certificate.scores.tolist()]
     return json.loads(json.dumps(data, allow_nan=False))  # type: ignore[no-any-return]  # tuples become lists
 
@@ -98,8 +99,8 @@ def _checked(data: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("scores must be a list of at least one finite number or null")
     scores.setflags(write=False)
     shape = tuple(check.check_count(size, "shape") for size in _list("shape", data["shape"], int))
-    if len(shape) != 3:
-        raise ValueError("shape must have three entries")
+    if len(shape) != 3 or math.prod(shape) >= 1 << 63:
+        raise ValueError("shape must have three entries, those of an image")
     return {
         "scores": scores,
         "sigma": check.check_sigma(data["sigma"]),
@@ -168,6 +169,8 @@ def _consistent(certificate: Certificate, data: dict[str, Any]) -> None:
         raise CertificateError(
             "The certificate contradicts itself: scores leave the range that is said to be enforced."
         )
+    if certificate.range_enforced_by not in (("model", "certiqa") if bounds else (None,)):
+        raise CertificateError("The certificate contradicts itself: 'range_enforced_by' does not fit its range.")
     if certificate.clamped > (certificate.n if bounds else 0):
         raise CertificateError("The certificate contradicts itself: more scores were clamped than can have been.")
     noise = _NOISES[certificate.noise](certificate.sigma, (0, 0))

@@ -18,6 +18,9 @@ def main() -> None:
     """Run the command line; exits 0 (fine), 1 (a bug, with its traceback), 2 (bad input or model) or 130 (Ctrl-C)."""
     # OpenMP's threads would wait actively after each forward pass, and take a core from the noise.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with this stream closed (>&-)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not fit the terminal's encoding

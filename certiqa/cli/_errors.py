@@ -15,8 +15,8 @@ INTERRUPTED = 130
 
 def complain(problem: object, about: str = "") -> int:
     """Print one line on stderr, with the image it is about unless it says so itself; the exit code for it."""
-    text = " ".join(str(problem).split())
-    where = f"{about}: " if about and about not in text else ""
+    text, name = " ".join(str(problem).split()), " ".join(about.split())
+    where = f"{name}: " if name and name not in text else ""
     print(f"certiqa: error: {where}{text}", file=sys.stderr, flush=True)
     return BAD_INPUT
 

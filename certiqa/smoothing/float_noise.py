@@ -52,7 +52,7 @@ class FloatNoise:
 
     def draw(self, index: int, size: int) -> NDArray[np.float32]:
         """Draw the noise of sample ``index``: float32 (size,). This is the reference."""
-        out = torch.empty(size)
+        out = torch.empty(size, dtype=torch.float32)  # whatever torch's default dtype is
         for part, z in self._parts(index, size):
             out[part] = z
         return out.numpy()
@@ -70,7 +70,7 @@ class FloatNoise:
         radius = ((raw >> 32) & 0xFFFFFFFF).double().add_(0.5).mul_(2.0**-32)
         radius.log_().mul_(-2.0).sqrt_().mul_(self.sigma)
         angle = (raw & 0xFFFFFFFF).double().add_(0.5).mul_(2.0**-31 * math.pi)
-        z = torch.empty((*raw.shape, 2), device=raw.device)
+        z = torch.empty((*raw.shape, 2), dtype=torch.float32, device=raw.device)
         z[..., 0] = angle.cos().mul_(radius)
         z[..., 1] = angle.sin_().mul_(radius)
         return z.flatten(-2)
@@ -80,7 +80,7 @@ class FloatNoise:
 
         The rows of :meth:`draw`, up to the rounding of log, cos and sin on the device (at most one float32 ulp).
         """
-        out = torch.empty((count, size), device=device)
+        out = torch.empty((count, size), dtype=torch.float32, device=device)
         for rows, columns, samples, blocks in tiles(index_start, count, size, 8, out.device):
             z = self._transform(torch_words(self.key, blocks, samples, stream=2).flatten(1))
             out[rows, columns] = z[:, : columns.stop - columns.start]

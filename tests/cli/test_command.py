@@ -142,3 +142,14 @@ def test_no_command_shows_the_help(invoke: Invoke) -> None:
     result = invoke([])
     assert result.exit_code == 2
     assert "Usage: certiqa" in result.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes file descriptors as a POSIX shell does")
+@pytest.mark.parametrize("closed", [1, 2])
+def test_a_closed_stream_loses_no_result(closed: int, folder: Path) -> None:
+    (folder / "mine.py").write_text("def mean(x):\n    return x.mean((1, 2, 3))\n")
+    arguments = ["certify", "a.png", "b.png", "--model", "python:mine:mean", "--n", "40", "--json", "out.jsonl"]
+    shell = ["sh", "-c", f'"$@" {closed}>&-', "sh", *COMMAND, *arguments]
+    out = subprocess.run(shell, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert (out.returncode, out.stderr) == (0, "")
+    assert len((folder / "out.jsonl").read_text().splitlines()) == 2

@@ -68,7 +68,7 @@ OPTIONS = [
 def test_an_option_that_breaks_its_rule_is_one_line_and_nothing_is_sampled(
     run: Run, options: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("certiqa._certify._Order.certificate", lambda *_: pytest.fail("sampled"))
+    monkeypatch.setattr("certiqa._order.Order.certificate", lambda *_: pytest.fail("sampled"))
     result = run("certify", "a.png", "b.png", *options)
     (line,) = result.errors
     assert words in line

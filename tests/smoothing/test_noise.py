@@ -387,6 +387,22 @@ def test_float_noise_law_and_clip():
     assert not torch.equal(clipped, free)
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+def test_torch_default_dtype_does_not_change_the_noise(dtype):
+    noise, image = FloatNoise(0.1, KEY), np.full((3, 5, 7), 0.3, dtype=np.float32)
+    drawn, torch_drawn, noisy = noise.draw(2, 101), noise.torch_draw(2, 1, 101), noise.noisy(image, 0, 2, clip=False)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        again, torch_again = noise.draw(2, 101), noise.torch_draw(2, 1, 101)
+        assert (again.dtype, torch_again.dtype) == (np.float32, torch.float32)
+        assert np.array_equal(again, drawn)
+        assert torch.equal(torch_again, torch_drawn)
+        assert torch.equal(noise.noisy(image, 0, 2, clip=False), noisy)
+    finally:
+        torch.set_default_dtype(before)
+
+
 def test_float_and_lattice_draws_are_unrelated():
     a = many(0.12)[0] / 30.6
     b = FloatNoise(1.0, KEY).draw(0, a.size)
