@@ -336,6 +336,8 @@ class Certificate:
     def from_dict(cls, data: object) -> Certificate:
         """The inverse of :meth:`to_dict`; recomputes what it states and refuses a certificate that contradicts itself.
 
+        That finds accidents and careless edits. It is no signature: who writes new scores writes a new certificate.
+
         Raises:
             CertificateError: not a certificate, of a newer format, incomplete, or contradictory.
         """
