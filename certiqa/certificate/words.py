@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING, Any
 
 from certiqa.certificate.interval import Interval
@@ -22,6 +23,7 @@ __all__ = [
     "guarantee_words",
     "header_lines",
     "notes",
+    "outward",
     "rows",
     "table_lines",
 ]
@@ -61,8 +63,8 @@ class Row:
             f"{percentile.psnr_db(self.eps, self.dimension):.1f} dB",
             f"{255 * percentile.linf_step(self.eps, self.dimension):.2g}/255",
             self._interval_words(),
-            _number(self.tau),
-            _number(self.tau_deployed),
+            outward(self.tau, up=True),
+            outward(self.tau_deployed, up=True),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,8 +76,8 @@ class Row:
 
     def _interval_words(self) -> str:
         interval = self.interval
-        lower = "..." if interval.lower_from == "not asked" else _number(interval.lower)
-        upper = "..." if interval.upper_from == "not asked" else _number(interval.upper)
+        lower = "..." if interval.lower_from == "not asked" else outward(interval.lower, up=False)
+        upper = "..." if interval.upper_from == "not asked" else outward(interval.upper, up=True)
         text = f"[{lower}, {upper}]"
         if interval.certified:
             return text
@@ -112,8 +114,16 @@ def finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else ("unbounded" if value > 0 else "-unbounded")
+def outward(value: float, *, up: bool) -> str:
+    """Four significant digits, rounded to the safe side, so that the text claims no more than was proved.
+
+    >>> outward(61.64625, up=False), outward(61.64625, up=True), outward(0.5, up=True)
+    ('61.64', '61.65', '0.5')
+    """
+    if not math.isfinite(value):
+        return "unbounded" if value > 0 else "-unbounded"
+    digits = Context(prec=4, rounding=ROUND_CEILING if up else ROUND_FLOOR)
+    return f"{float(digits.create_decimal(repr(float(value)))):.4g}"
 
 
 def confidence_words(alpha: float) -> str:

@@ -21,7 +21,7 @@ __all__ = ["app"]
 _EPILOG = """\b
 Examples:
   certiqa certify sample:coffee                      a photograph of the package, the built-in model
-  certiqa certify photo.jpg --eps psnr:60            the tightest bound at one size of attack
+  certiqa certify photo.jpg --eps psnr:75            the tightest bound at one size of attack
   certiqa certify photos/*.jpg --json out.jsonl      many images, one JSON line each
   certiqa score photo.jpg                            the bare metric, nothing certified
   certiqa certify --help                             all options, more examples

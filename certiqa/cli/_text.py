@@ -32,9 +32,9 @@ def radius_words(certificate: Certificate, tau: float) -> str:
         return f"tau {tau:g}: not certified for any eps; {certificate.n} scores do not prove so small a change."
     d = certificate.dimension
     return (
-        f"tau {tau:g}: certified up to eps {eps:.4g} ({percentile.rms_grey_levels(eps, d):.3g} RMS grey levels, PSNR "
-        f"{percentile.psnr_db(eps, d):.1f} dB, l_inf {255 * percentile.linf_step(eps, d):.2g}/255); no attack within "
-        f"it {what}."
+        f"tau {tau:g}: certified up to eps {words.outward(eps, up=False)} "
+        f"({percentile.rms_grey_levels(eps, d):.3g} RMS grey levels, PSNR {percentile.psnr_db(eps, d):.1f} dB, "
+        f"l_inf {255 * percentile.linf_step(eps, d):.2g}/255); no attack within it {what}."
     )
 
 
