@@ -21,21 +21,42 @@ def load(name: str) -> dict[str, Any]:
     return data
 
 
+def _estimate(row: dict[str, Any], digits: int = 3) -> str:
+    low, high = row["interval"]
+    return f"{row['value']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
 def builtin_table() -> str:
     """SROCC and PLCC of the built-in metric with their intervals."""
     lines = ["| validation part | images | SROCC | PLCC (after the 4-parameter logistic) |", "|---|---|---|---|"]
     for key, row in load("builtin_validation.json")["validation"].items():
-        cells = [f"{row[m]['value']:.3f} ({row[m]['interval_95'][0]:.3f} to {row[m]['interval_95'][1]:.3f})"
-                 for m in ("srocc", "plcc_after_logistic")]  # fmt: skip
-        lines.append(f"| {NAMES[key]} | {row['n']} | {cells[0]} | {cells[1]} |")
-    return "\n".join(
-        [*lines, "", "In brackets: 95 % bootstrap intervals over contents (`results/builtin_validation.json`)."]
-    )
+        lines.append(f"| {NAMES[key]} | {row['n']} | {_estimate(row['srocc'])} | {_estimate(row['plcc_logistic'])} |")
+    return "\n".join([*lines, "", _BRACKETS.format("builtin_validation.json")])
+
+
+_BRACKETS = "In brackets: 95 % bootstrap intervals over contents (`benchmarks/results/{}`)."
+
+
+def agreement_table() -> str:
+    """All figures of the built-in metric, and of others on the same images."""
+    head = "| validation part | metric | images / contents | SROCC | KROCC | PLCC (logistic) | RMSE (logistic) |"
+    lines = [head, "|---|---|---|---|---|---|---|"]
+    for run in load("evaluate.json")["runs"]:
+        for row in run["metrics"]:
+            a = row["agreement"]
+            cells = " | ".join(_estimate(a[m]) for m in ("srocc", "krocc", "plcc_logistic", "rmse_logistic"))
+            lines.append(f"| {NAMES[run['data']]} | {row['metric']} | {a['n']} / {a['contents']} | {cells} |")
+    return "\n".join([*lines, "", _BRACKETS.format("evaluate.json")])
 
 
 def builtin_size() -> str:
     data = load("builtin_validation.json")
     return f"{data['parameters'] / 1e6:.2f} M parameters, {data['gmac_512x512']:.2f} GMAC for a 512x512 image"
+
+
+def builtin_file() -> str:
+    data = load("builtin_validation.json")
+    return f"{data['bytes'] / 1e6:.2f} MB (half-precision safetensors), sha256 `{data['sha256']}`"
 
 
 def cost_tables() -> str:
@@ -83,6 +104,11 @@ def noise_table() -> str:
 
 BLOCKS = {
     "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size},
+    "docs/builtin.md": {
+        "builtin:size": builtin_size,
+        "builtin:file": builtin_file,
+        "builtin:agreement": agreement_table,
+    },
     "docs/measurements.md": {"cost:tables": cost_tables, "noise:table": noise_table, "attack:table": attack_table},
 }
 

@@ -164,14 +164,24 @@ def calls(tree):
     return {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
 
 
+def unsafe_loads(tree):
+    """Lines that call torch.load without the literal weights_only=True: those run what a file says."""
+    found = (n for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "torch.load")
+    return [n.lineno for n in found if "weights_only=True" not in {ast.unparse(k) for k in n.keywords}]
+
+
 @pytest.mark.parametrize("path", TREES)
 def test_manners(path):
     tree = TREES[path]
     assert not [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)], "assert in the package"
     assert calls(tree) & GLOBAL_RANDOMNESS == set()
-    assert not {"eval", "exec", "torch.load", "pickle.load"} & calls(tree)
+    assert not {"eval", "exec", "pickle.load"} & calls(tree)
+    assert not unsafe_loads(tree)
     assert path.startswith("cli/") or "print" not in calls(tree)
 
 
 def test_manners_can_be_found_wanting():
+    assert unsafe_loads(
+        ast.parse("torch.load(p)\ntorch.load(p, weights_only=True)\ntorch.load(p, weights_only=no)")
+    ) == [1, 3]
     assert calls(ast.parse("import torch\ntorch.manual_seed(0)")) & GLOBAL_RANDOMNESS == {"torch.manual_seed"}

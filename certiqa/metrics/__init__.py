@@ -1,5 +1,8 @@
-"""NR-IQA metrics: the built-in one, and how to load metrics by name."""
+"""NR-IQA metrics: the built-in one, how to load metrics by name, and how to make one's own known."""
 
-from certiqa.metrics.registry import load, names
+from certiqa.metrics.card import MetricCard, MetricModule
+from certiqa.metrics.policy import AnySize, CropGrid, Resized
+from certiqa.metrics.registry import card, load, names, register
+from certiqa.metrics.registry import list_metrics as list  # noqa: A004
 
-__all__ = ["load", "names"]
+__all__ = ["AnySize", "CropGrid", "MetricCard", "MetricModule", "Resized", "card", "list", "load", "names", "register"]

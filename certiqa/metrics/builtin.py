@@ -10,29 +10,57 @@ torch.Size([2])
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import pairwise
-from typing import ClassVar
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from torch import Tensor, nn
 from torch.nn import functional
 
 from certiqa.errors import WeightsError
+from certiqa.metrics.card import MetricCard, MetricModule
+from certiqa.metrics.policy import AnySize
 
-__all__ = ["BuiltinMetric", "load_builtin"]
-
-MIN_SIZE = 32
-"""Smallest height and width: every feature map down to 1/32 of the resolution has a full cell to look at."""
+__all__ = ["CARD", "BuiltinMetric", "Widths", "load", "load_builtin"]
 
 WEIGHTS_FILE = "builtin.safetensors"
-WEIGHTS_SHA256 = "cb7149fec4aa7f5a76494a25fb6e38e362d04c85424ebb6754438b8dabc3c618"
+WEIGHTS_SHA256 = "9cf50fc2fb000fb24475163379113ec0e628e1380bcfcd6caec8e0485a3cd364"
 """Of the packaged file; benchmarks/results/builtin_validation.json belongs to the same bytes."""
+
+CARD = MetricCard(
+    name="builtin",
+    summary="a small convolutional network, trained from scratch on LIVE In the Wild and AGIQA-3K",
+    lower_better=False,
+    output_range=(0.0, 100.0),
+    range_enforced=True,
+    input=AnySize(32),
+    licence="Apache-2.0",
+    paper="none; docs/builtin.md is its card",
+    weights_sha256=WEIGHTS_SHA256,
+)
 
 _SPREAD_FLOOR = 1e-4
 """Added to a variance before its square root, so that the gradient of a flat image is finite."""
+
+
+@dataclass(frozen=True)
+class Widths:
+    """The channels of every part of the network."""
+
+    stem: tuple[int, int] = (32, 48)
+    stages: tuple[int, ...] = (72, 128, 192, 192)
+    hidden: int = 128
+
+    @property
+    def statistics(self) -> int:
+        """How many numbers the head gets: a mean and a spread for every pooled channel."""
+        return 2 * (self.stem[1] + sum(self.stages))
 
 
 class _Residual(nn.Module):
@@ -59,60 +87,56 @@ class _Stage(nn.Module):
         return out
 
 
-class BuiltinMetric(nn.Module):
+class BuiltinMetric(MetricModule):
     """Quality of images as (B,) scores in [0, 100], higher is better.
 
-    ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least ``min_size`` and
-    otherwise free. A strided stem and four residual stages give feature maps at 1/8, 1/16, 1/32 and 1/64
-    of the resolution; the mean and the standard deviation of every channel over the image feed a two-layer head.
+    ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least ``min_size`` and otherwise
+    free. A strided stem and four residual stages give feature maps at 1/4, 1/8, 1/16, 1/32 and 1/64 of the resolution;
+    the mean and the standard deviation of every channel over the image feed a two-layer head.
 
     Guarantees, for any weights: every finite score lies in [0, 100], because it is 100 times a sigmoid; a score
     depends on its own image only; ``train()`` and ``eval()`` agree, there being no BatchNorm and no dropout; no random
     number is drawn. The pooling and the head are computed in float32 at least, also under autocast, and so are the
     scores. The size and the range of the images are the caller's to check.
 
-    0.47 GMAC for a 512x512 image. Trained by benchmarks/train_builtin.py on LIVE In the Wild and AGIQA-3K, on windows
-    of 256 and 480 pixels: the score of a much smaller image is an extrapolation. No noise was added in training.
+    How it was trained, what it costs and how well it agrees with people: docs/builtin.md.
     """
 
-    name: ClassVar[str] = "builtin"
-    output_range: ClassVar[tuple[float, float]] = (0.0, 100.0)
-    range_enforced: ClassVar[bool] = True
-    lower_better: ClassVar[bool] = False
-    min_size: ClassVar[int] = MIN_SIZE
-
-    def __init__(
-        self, stem: tuple[int, int] = (16, 32), stages: tuple[int, ...] = (48, 96, 128, 160), hidden: int = 64
-    ) -> None:
-        super().__init__()
+    def __init__(self, widths: Widths | None = None, card: MetricCard = CARD) -> None:
+        super().__init__(card)
+        self.widths = widths = widths or Widths()
+        first, second = widths.stem
         self.stem = nn.Sequential(
-            nn.Conv2d(3, stem[0], 3, stride=2),
+            nn.Conv2d(3, first, 5, stride=2, padding=2),
             nn.ReLU(),
-            nn.Conv2d(stem[0], stem[1], 3, stride=2, padding=1),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
             nn.ReLU(),
         )
-        widths = (stem[1], *stages)
-        self.stages = nn.ModuleList(_Stage(a, b) for a, b in pairwise(widths))
-        self.head = nn.Sequential(nn.Linear(2 * sum(stages), hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        self.stages = nn.ModuleList(_Stage(a, b) for a, b in pairwise((second, *widths.stages)))
+        self.head = nn.Sequential(nn.Linear(widths.statistics, widths.hidden), nn.ReLU(), nn.Linear(widths.hidden, 1))
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) RGB in [0, 1] -> (B,) scores in [0, 100]."""
-        features = self.stem(images)
-        pooled = []
+        return self.score(self.statistics(images))
+
+    def statistics(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, widths.statistics): each channel's mean and standard deviation, scale after scale."""
+        features = self.stem(4 * images - 2)
+        pooled = [_mean_and_spread(features)]
         for stage in self.stages:
             features = stage(features)
             pooled.append(_mean_and_spread(features))
-        return self._score(torch.cat(pooled, dim=1))
+        return torch.cat(pooled, dim=1)
 
-    def _score(self, pooled: Tensor) -> Tensor:
-        """(B, 2 * channels) statistics -> (B,) scores, in the statistics' own precision."""
-        with torch.autocast(pooled.device.type, enabled=False):
+    def score(self, statistics: Tensor) -> Tensor:
+        """(B, widths.statistics) -> (B,) scores, in the statistics' own precision."""
+        with torch.autocast(statistics.device.type, enabled=False):
             for layer in self.head:
                 if isinstance(layer, nn.Linear):
-                    pooled = functional.linear(pooled, layer.weight.to(pooled), layer.bias.to(pooled))
+                    statistics = functional.linear(statistics, layer.weight.to(statistics), layer.bias.to(statistics))
                 else:
-                    pooled = layer(pooled)
-            return 100 * torch.sigmoid(pooled.squeeze(1))
+                    statistics = layer(statistics)
+            return 100 * torch.sigmoid(statistics.squeeze(1))
 
 
 def _mean_and_spread(features: Tensor) -> Tensor:
@@ -127,13 +151,13 @@ def _mean_and_spread(features: Tensor) -> Tensor:
     return torch.cat((mean, (variance + _SPREAD_FLOOR).sqrt()), dim=1)
 
 
-def _weights_bytes() -> bytes:
+def _packaged() -> bytes:
     return resources.files("certiqa.metrics").joinpath("weights", WEIGHTS_FILE).read_bytes()
 
 
 def _verified_weights() -> Mapping[str, Tensor]:
     """The packaged tensors, once their bytes are known to be the published ones; else WeightsError."""
-    content = _weights_bytes()
+    content = _packaged()
     found = hashlib.sha256(content).hexdigest()
     if found != WEIGHTS_SHA256:
         raise WeightsError(
@@ -143,15 +167,53 @@ def _verified_weights() -> Mapping[str, Tensor]:
     return parse_safetensors(content)
 
 
-def load_builtin(device: torch.device | str | None = None) -> BuiltinMetric:
-    """The built-in metric with its packaged weights: eval mode, parameters frozen, on ``device`` (None: the CPU).
-
-    The global random state is left as it was. Raises WeightsError when the packaged file is not the published one.
-    """
-    tensors = _verified_weights()
+def _weights_of(path: Path) -> tuple[Mapping[str, Tensor], str]:
+    """A file of the user's own, and its sha256; WeightsError if it is not one for this network."""
+    try:
+        content = path.read_bytes()
+        tensors = parse_safetensors(content)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"The weights {str(path)!r} must be a readable safetensors file. Got {type(error).__name__}: {error}. "
+            "Check the path; benchmarks/train_builtin.py writes such files."
+        ) from error
     with torch.device("meta"):
-        metric = BuiltinMetric()
-    metric.load_state_dict(tensors, assign=True)
+        wanted = {name: tuple(tensor.shape) for name, tensor in BuiltinMetric().state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != wanted:
+        odd = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+        raise WeightsError(
+            f"The weights {str(path)!r} must be those of the built-in network. Got other tensors instead: "
+            f"{len(odd)} differ in name or shape, first {', '.join(odd[:3])}."
+        )
+    return tensors, hashlib.sha256(content).hexdigest()
+
+
+def load(device: torch.device | str, weights: str | os.PathLike[str] | None) -> BuiltinMetric:
+    """For the registry: :func:`load_builtin` with the arguments in the registry's order."""
+    return load_builtin(device, weights)
+
+
+def load_builtin(
+    device: torch.device | str | None = None, weights: str | os.PathLike[str] | None = None
+) -> BuiltinMetric:
+    """The built-in metric: eval mode, parameters frozen, float32, on ``device`` (None: the CPU).
+
+    Args:
+        device: a torch device.
+        weights: a safetensors file of the same network, fine-tuned by you, say; None: the packaged weights. The card
+            of the metric carries the file's sha256.
+
+    The global random state is left as it was. Raises WeightsError when the packaged file is not the published one, or
+    when ``weights`` is not a file for this network.
+    """
+    tensors, card = (_verified_weights(), CARD) if weights is None else (None, CARD)
+    if tensors is None:
+        tensors, found = _weights_of(Path(os.fspath(weights)))  # type: ignore[arg-type]
+        card = replace(CARD, weights_sha256=found, summary=f"the built-in network with the weights {weights}")
+    with torch.device("meta"):
+        metric = BuiltinMetric(card=card)
+    metric.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     for parameter in metric.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

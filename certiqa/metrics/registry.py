@@ -1,45 +1,190 @@
-"""Metrics by name."""
+"""Metrics by name: single ones, and families (``pyiqa:NAME``) that another package fills."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
 
 import torch
 from torch import nn
 
-from certiqa.errors import UnknownNameError
+from certiqa.errors import InputError, MissingExtraError, UnknownNameError
+from certiqa.metrics.card import MetricCard
 
-__all__ = ["load", "names"]
-
-
-def _builtin(device: torch.device | str | None) -> nn.Module:
-    from certiqa.metrics.builtin import load_builtin
-
-    return load_builtin(device)
+__all__ = ["Family", "Loader", "card", "families", "list_metrics", "load", "names", "register", "unregister"]
 
 
-_METRICS: dict[str, Callable[[torch.device | str | None], nn.Module]] = {"builtin": _builtin}
+class Loader(Protocol):
+    """Builds a metric: in eval mode, parameters frozen, on the device; the global random states left as they were."""
+
+    def __call__(self, device: torch.device | str, weights: str | os.PathLike[str] | None) -> nn.Module:
+        """``weights`` is a file that replaces the published weights; None: the published ones."""
+        ...
+
+
+class Family(Protocol):
+    """A module that speaks for many metrics of one prefix."""
+
+    def names(self) -> tuple[str, ...]:
+        """Names without the prefix. MissingExtraError if the package is not there."""
+        ...
+
+    def card(self, name: str) -> MetricCard:
+        """The facts of one. UnknownNameError, MissingExtraError."""
+        ...
+
+    def load(self, name: str, device: torch.device | str, weights: str | os.PathLike[str] | None) -> nn.Module:
+        """Build one, as :class:`Loader` does."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Entry:
+    card: Callable[[], MetricCard]
+    load: Loader
+
+
+def _lazy(module: str) -> _Entry:
+    """A metric whose module, with CARD and load(device, weights), is imported when it is asked for."""
+
+    def facts() -> MetricCard:
+        found: MetricCard = import_module(module).CARD
+        return found
+
+    def build(device: torch.device | str, weights: str | os.PathLike[str] | None) -> nn.Module:
+        metric: nn.Module = import_module(module).load(device, weights)
+        return metric
+
+    return _Entry(facts, build)
+
+
+_METRICS: dict[str, _Entry] = {
+    "builtin": _lazy("certiqa.metrics.builtin"),
+    "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
+}
+_FAMILIES = {"pyiqa": "certiqa.metrics.pyiqa"}
+
+
+def register(card: MetricCard, loader: Loader) -> None:
+    """Make a metric of your own known by its card's name, for this process.
+
+    Raises:
+        InputError: the name is taken, empty, or holds a colon (colons belong to families).
+
+    >>> import torch
+    >>> class Grey(torch.nn.Module):
+    ...     def forward(self, images):
+    ...         return images.mean(dim=(1, 2, 3))
+    >>> register(MetricCard("grey", "mean grey level", None), lambda device, weights: Grey().to(device))
+    >>> load("grey", "cpu")(torch.ones(2, 3, 8, 8))
+    tensor([1., 1.])
+    >>> unregister("grey")
+    """
+    if not card.name or ":" in card.name or any(c.isspace() for c in card.name):
+        raise InputError.of("card.name", "must be a name without colons and spaces", card.name)
+    if card.name in _METRICS:
+        raise InputError.of("card.name", "must be a name that is not taken", card.name, "Choose another name.")
+    _METRICS[card.name] = _Entry(lambda: card, loader)
+
+
+def unregister(name: str) -> None:
+    """Forget a metric that :func:`register` made known.
+
+    Raises:
+        UnknownNameError: no such metric.
+    """
+    if name not in _METRICS:
+        raise UnknownNameError.among("model", name, _METRICS)
+    del _METRICS[name]
+
+
+def families() -> dict[str, bool]:
+    """The prefixes, and whether the package behind each is installed.
+
+    >>> sorted(families())
+    ['pyiqa']
+    """
+    return {prefix: _names_of(prefix) is not None for prefix in _FAMILIES}
 
 
 def names() -> tuple[str, ...]:
-    """The names that :func:`load` knows, sorted.
+    """The names that :func:`load` knows here and now, sorted; a family's only if its package is installed.
 
-    >>> names()
-    ('builtin',)
+    >>> names()[:2]
+    ('builtin', 'linearityiqa')
     """
-    return tuple(sorted(_METRICS))
+    more = (f"{prefix}:{name}" for prefix in _FAMILIES for name in _names_of(prefix) or ())
+    return tuple(sorted((*_METRICS, *more)))
 
 
-def load(name: str, device: torch.device | str | None = None) -> nn.Module:
-    """A metric by name, in eval mode, on ``device`` (default: a GPU if there is one, else the CPU).
+def list_metrics() -> tuple[MetricCard, ...]:
+    """The cards of all :func:`names`, in that order; nothing is loaded.
+
+    >>> [one.name for one in list_metrics()][:1]
+    ['builtin']
+    """
+    return tuple(card(name) for name in names())
+
+
+def card(name: str) -> MetricCard:
+    """The facts of one metric; nothing is loaded.
 
     Raises:
         UnknownNameError: no such metric; near names are suggested.
+        MissingExtraError: its package is not installed.
+
+    >>> card("builtin").output_range
+    (0.0, 100.0)
+    """
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in _FAMILIES:
+        return _family(prefix).card(rest)
+    return _entry(name).card()
+
+
+def load(
+    name: str, device: torch.device | str | None = None, *, weights: str | os.PathLike[str] | None = None
+) -> nn.Module:
+    """A metric by name: eval mode, parameters frozen, on ``device`` (default: a GPU if there is one, else the CPU).
+
+    Args:
+        name: "builtin", "linearityiqa", "pyiqa:NAME", or what :func:`register` made known.
+        device: a torch device.
+        weights: a weight file that replaces the published weights; needed where nothing is published that certiqa could
+            load by itself (the card's ``needs_weights``).
+
+    Raises:
+        UnknownNameError: no such metric; near names are suggested.
+        InputError: the metric needs a weight file, or takes none.
         WeightsError: its weights are missing or damaged.
+        MissingExtraError: its package is not installed.
 
     >>> load("builtin", "cpu").output_range
     (0.0, 100.0)
     """
+    device = device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu")
+    prefix, colon, rest = name.partition(":")
+    if colon and prefix in _FAMILIES:
+        return _family(prefix).load(rest, device, weights)
+    return _entry(name).load(device, weights)
+
+
+def _entry(name: str) -> _Entry:
     if name not in _METRICS:
-        raise UnknownNameError.among("model", name, _METRICS)
-    return _METRICS[name](device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu"))
+        raise UnknownNameError.among("model", name, (*_METRICS, *(f"{prefix}:NAME" for prefix in _FAMILIES)))
+    return _METRICS[name]
+
+
+def _family(prefix: str) -> Family:
+    family: Family = import_module(_FAMILIES[prefix])  # type: ignore[assignment]
+    return family
+
+
+def _names_of(prefix: str) -> tuple[str, ...] | None:
+    try:
+        return _family(prefix).names()
+    except MissingExtraError:
+        return None

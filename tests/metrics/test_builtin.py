@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from scipy import stats
 from torch import nn
 
+from certiqa import metrics
 from certiqa.data.splits import is_validation
 from certiqa.errors import WeightsError
 from certiqa.metrics import builtin
-from certiqa.metrics.builtin import BuiltinMetric, load_builtin
+from certiqa.metrics.builtin import BuiltinMetric, Widths, load_builtin
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -144,11 +146,29 @@ def test_two_loads_share_no_memory():
 
 
 def test_other_bytes_are_refused(monkeypatch):
-    damaged = bytearray(builtin._weights_bytes())
+    damaged = bytearray(builtin._packaged())
     damaged[-1] ^= 1
-    monkeypatch.setattr(builtin, "_weights_bytes", lambda: bytes(damaged))
+    monkeypatch.setattr(builtin, "_packaged", lambda: bytes(damaged))
     with pytest.raises(WeightsError, match=builtin.WEIGHTS_SHA256):
         load_builtin()
+
+
+def test_weights_of_ones_own(metric, images, tmp_path):
+    tensors = {name: tensor.clone() for name, tensor in metric.state_dict().items()}
+    tensors["head.2.bias"] += 1
+    save_file(tensors, tmp_path / "own.safetensors")
+    own = metrics.load("builtin", "cpu", weights=tmp_path / "own.safetensors")
+    assert bool((own(images) > metric(images)).all())
+    assert own.card.weights_sha256 == hashlib.sha256((tmp_path / "own.safetensors").read_bytes()).hexdigest()
+    assert metric.card.weights_sha256 == builtin.WEIGHTS_SHA256
+    del tensors["head.2.bias"]
+    save_file(tensors, tmp_path / "less.safetensors")
+    with pytest.raises(WeightsError, match=r"1 differ in name or shape, first head\.2\.bias"):
+        load_builtin("cpu", tmp_path / "less.safetensors")
+    (tmp_path / "text.safetensors").write_text("no tensors here")
+    for name in ("text", "absent"):
+        with pytest.raises(WeightsError, match=f"{name}.*must be a readable safetensors file"):
+            load_builtin("cpu", tmp_path / f"{name}.safetensors")
 
 
 def test_the_file_is_small():
@@ -156,7 +176,7 @@ def test_the_file_is_small():
     assert len(file.read_bytes()) < 4_000_000
 
 
-def test_a_512_image_costs_at_most_half_a_gmac(metric):
+def test_a_512_image_costs_at_most_one_and_a_half_gmac(metric):
     total = sum(m.weight.numel() for m in metric.head if isinstance(m, nn.Linear))
 
     def count(module, _, out):
@@ -167,15 +187,15 @@ def test_a_512_image_costs_at_most_half_a_gmac(metric):
     metric(torch.zeros(1, 3, 512, 512))
     for hook in hooks:
         hook.remove()
-    assert 0.4e9 < total <= 0.5e9
+    assert 1.0e9 < total <= 1.5e9
 
 
 def test_the_published_figures_belong_to_the_packaged_weights(metric):
     figures = json.loads(VALIDATION.read_text(encoding="utf-8"))
-    assert figures["sha256"] == builtin.WEIGHTS_SHA256 == hashlib.sha256(builtin._weights_bytes()).hexdigest()
+    assert figures["sha256"] == builtin.WEIGHTS_SHA256 == hashlib.sha256(builtin._packaged()).hexdigest()
     assert figures["parameters"] == sum(p.numel() for p in metric.parameters())
     for part in figures["validation"].values():
-        low, high = part["srocc"]["interval_95"]
+        low, high = part["srocc"]["interval"]
         assert low < part["srocc"]["value"] < high
 
 
@@ -199,6 +219,6 @@ def test_the_scores_follow_human_scores_on_images_never_trained_on(metric, folde
 
 def test_a_network_of_other_widths_has_the_same_guarantees(images):
     torch.manual_seed(0)
-    scores = BuiltinMetric(stem=(4, 8), stages=(8, 8), hidden=4)(images)
+    scores = BuiltinMetric(Widths((4, 8), (8, 8), 4))(images)
     assert scores.shape == (5,)
     assert bool(((scores >= 0) & (scores <= 100)).all())

@@ -1,0 +1,141 @@
+"""Second phase: the human scores of both data sets together, each through its own monotone map."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor, nn
+from torch.nn import functional
+
+from builtin_training.network import TrainingNet, folded
+from builtin_training.optimise import Optimiser
+from builtin_training.pictures import SOURCES, Rated, crop, endless, to_tensor
+from certiqa.metrics.builtin import BuiltinMetric
+
+__all__ = ["PHASES", "Phase", "fit", "predict"]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Part of the training: its share of the steps, the side of the crops, the pictures of each source in a batch."""
+
+    share: float
+    crop: int
+    batch: tuple[int, int]
+
+
+PHASES = (Phase(0.70, 128, (34, 14)), Phase(0.22, 256, (28, 12)), Phase(0.08, 448, (14, 8)))
+RATE, DECAY, MEMORY = 1e-3, 0.05, 0.998
+KIND_WEIGHT = 0.5
+RANK_SCALE = 5.0
+
+
+class Maps(nn.Module):
+    """A data set's own straight, rising map from the common scale to its MOS (on 0-100)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.zeros(len(SOURCES)))
+        self.shift = nn.Parameter(torch.zeros(len(SOURCES)))
+
+    def forward(self, scores: Tensor, source: int) -> Tensor:
+        """(B,) -> (B,); the slope is an exponential, so the order stays."""
+        return self.slope[source].exp() * (scores - 50) + 50 + 100 * self.shift[source]
+
+
+def set_loss(scores: Tensor, mapped: Tensor, targets: Tensor) -> Tensor:
+    """For the images of one data set: (1 - PLCC) / 2, plus the scaled squared error, plus the order of the pairs.
+
+    The order is a cross-entropy of Bradley-Terry probabilities: every pair counts alike, so the crowded middle of the
+    scale is not drowned by a few very bad images. All three are least where the scores equal the targets.
+    """
+    a, b = scores - scores.mean(), targets - targets.mean()
+    plcc = (a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-6)
+    chance = torch.sigmoid((targets[:, None] - targets) / RANK_SCALE)
+    order = functional.binary_cross_entropy_with_logits((scores[:, None] - scores) / RANK_SCALE, chance)
+    return (1 - plcc) / 2 + functional.mse_loss(mapped / 20, targets / 20) / 2 + order
+
+
+def fit(
+    net: TrainingNet,
+    parts: list[Rated],
+    dev: list[Rated],
+    steps: int,
+    seed: int,
+    device: str,
+    log: Callable[[dict[str, Any]], None],
+) -> TrainingNet:
+    """Train ``net`` in place; the moving average comes back. ``dev`` is only looked at and logged."""
+    rng = np.random.default_rng([seed, 2])
+    net.maps = Maps().to(device)
+    optimiser = Optimiser(net, RATE, DECAY, steps, MEMORY)
+    orders = [endless(len(part.images), rng) for part in parts]
+    start, seen = time.perf_counter(), []
+    for step in range(steps):
+        phase = _phase(step / steps)
+        loss, facts = _losses(net, parts, orders, phase, rng, device)
+        optimiser.step(loss)
+        seen.append(facts)
+        if step % 100 == 99 or step + 1 == steps:
+            record = {"phase": "fit", "step": step + 1, "crop": phase.crop}
+            record |= {name: round(float(np.mean([s[name] for s in seen])), 4) for name in seen[0]}
+            if dev and (step % 1000 == 999 or step + 1 == steps):
+                metric = folded(optimiser.mean).to(device, memory_format=torch.channels_last)
+                for source, rated in zip(SOURCES, dev, strict=True):
+                    correlation = stats.spearmanr(predict(metric, rated.images), rated.scores).statistic
+                    record[f"dev_srocc_{source}"] = round(float(correlation), 4)
+            log(record | {"seconds": round(time.perf_counter() - start, 1)})
+            seen = []
+    return optimiser.mean
+
+
+def _phase(progress: float) -> Phase:
+    done = 0.0
+    for phase in PHASES:
+        done += phase.share
+        if progress < done - 1e-9:
+            return phase
+    return PHASES[-1]
+
+
+def _losses(
+    net: TrainingNet,
+    parts: list[Rated],
+    orders: list[Iterator[int]],
+    phase: Phase,
+    rng: np.random.Generator,
+    device: str,
+) -> tuple[Tensor, dict[str, float]]:
+    picks = [[next(order) for _ in range(size)] for order, size in zip(orders, phase.batch, strict=True)]
+    crops = [crop(part.images[i], phase.crop, rng) for part, pick in zip(parts, picks, strict=True) for i in pick]
+    targets = [torch.from_numpy(part.scores[pick]).float().to(device) for part, pick in zip(parts, picks, strict=True)]
+    kinds = torch.cat([torch.from_numpy(part.kinds[pick]) for part, pick in zip(parts, picks, strict=True)]).to(device)
+    images = to_tensor(np.stack(crops)).to(device)
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+        found = net.statistics(images)
+    scores, named = net.scores(found), net.kind(found)
+    loss = torch.stack(
+        [
+            set_loss(s, net.maps(s, source), t)
+            for source, (s, t) in enumerate(zip(scores.split(phase.batch), targets, strict=True))
+        ]
+    ).sum()
+    kind_loss = functional.cross_entropy(named, kinds)
+    return loss + KIND_WEIGHT * kind_loss, {
+        "loss": loss.item(),
+        "kind_loss": kind_loss.item(),
+        "kind_accuracy": (named.argmax(1) == kinds).float().mean().item(),
+    }
+
+
+@torch.inference_mode()
+def predict(metric: BuiltinMetric, images: list[np.ndarray]) -> np.ndarray:
+    """(n,) scores of whole images, float32, one at a time."""
+    device = next(metric.parameters()).device
+    return np.array([metric(to_tensor(image[None]).to(device)).item() for image in images])
