@@ -35,7 +35,7 @@ import numpy as np
 import scipy
 import torch
 from builtin_training.distorted import make_bank
-from builtin_training.fit import fit
+from builtin_training.fit import fit, stretch
 from builtin_training.network import TrainingNet, folded, gmac
 from builtin_training.pictures import SOURCES, clean_photographs, is_dev, read
 from builtin_training.pretrain import pretrain
@@ -102,7 +102,13 @@ def train(args: argparse.Namespace) -> float:
         if halfway:
             halfway.parent.mkdir(parents=True, exist_ok=True)
             save_file({name: tensor.contiguous() for name, tensor in mean.state_dict().items()}, halfway)
-    metric = folded(fit(net, fitted, dev, args.steps, args.seed, args.device, log))
+    mean = fit(net, fitted, dev, args.steps, args.seed, args.device, log)
+    if args.work:
+        save_file(
+            {name: tensor.contiguous() for name, tensor in mean.state_dict().items()}, args.work / "fitted.safetensors"
+        )
+    metric = folded(mean)
+    stretch(metric, fitted, args.seed)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.half().contiguous() for name, tensor in metric.state_dict().items()}, args.out)
     args.out.chmod(0o644)  # safetensors writes for the owner only, which would not survive packaging

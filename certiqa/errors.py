@@ -11,6 +11,7 @@ The tree::
     │   └── AuditError                     not fit to be smoothed: carries the hazards by name
     ├── WeightsError (RuntimeError)        a weight file is missing or not the one whose hash is on record
     ├── CertificateError (ValueError)      a stored certificate cannot be read, or contradicts itself
+    ├── DataError (ValueError)             a data set on disk cannot be used as it is: carries all its problems
     └── MissingExtraError (ImportError)    an optional package is not installed: the exact install line
 
 Catch :class:`CertiqaError` to catch them all.
@@ -20,11 +21,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "AuditError",
     "CertificateError",
     "CertiqaError",
+    "DataError",
     "ImageError",
     "InputError",
     "MissingExtraError",
@@ -102,6 +105,18 @@ class WeightsError(CertiqaError, RuntimeError):
 
 class CertificateError(CertiqaError, ValueError):
     """A stored certificate cannot be read, or contradicts itself."""
+
+
+class DataError(CertiqaError, ValueError):
+    """A data set on disk cannot be used as it is; everything that is wrong is said at once.
+
+    Attributes:
+        problems: all of them (see :mod:`certiqa.data.sets.problem`).
+    """
+
+    def __init__(self, message: str, problems: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class MissingExtraError(CertiqaError, ImportError):

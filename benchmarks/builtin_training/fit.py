@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from scipy import stats
+from scipy.optimize import least_squares
+from scipy.special import expit, logit
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,7 +20,7 @@ from builtin_training.optimise import Optimiser
 from builtin_training.pictures import SOURCES, Rated, crop, endless, to_tensor
 from certiqa.metrics.builtin import BuiltinMetric
 
-__all__ = ["PHASES", "Phase", "fit", "predict"]
+__all__ = ["PHASES", "Phase", "fit", "predict", "stretch"]
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,30 @@ def _losses(
         "kind_loss": kind_loss.item(),
         "kind_accuracy": (named.argmax(1) == kinds).float().mean().item(),
     }
+
+
+def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, count: int = 300) -> None:
+    """Spread the scores over the scale of MOS, in place: a rising straight line before the sigmoid, so ranks stay.
+
+    The line minimises the squared error on ``count`` whole pictures of each part; it goes into the last layer.
+    """
+    rng = np.random.default_rng([seed, 3])
+    scores, targets = [], []
+    for part in parts:
+        picked = rng.choice(len(part.images), min(count, len(part.images)), replace=False)
+        scores.append(predict(metric, [part.images[i] for i in picked]))
+        targets.append(part.scores[picked])
+    before, wanted = logit(np.concatenate(scores) / 100), np.concatenate(targets)
+
+    def errors(line: np.ndarray) -> np.ndarray:
+        return 100 * expit(np.exp(line[0]) * before + line[1]) - wanted
+
+    slope, shift = least_squares(errors, np.zeros(2)).x
+    last = metric.head[-1]
+    with torch.no_grad():
+        last.weight *= float(np.exp(slope))
+        last.bias *= float(np.exp(slope))
+        last.bias += float(shift)
 
 
 @torch.inference_mode()

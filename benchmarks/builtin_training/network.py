@@ -31,7 +31,7 @@ class TrainingNet(nn.Module):
         size, hidden = self.metric.widths.statistics, self.metric.widths.hidden
         self.norm = nn.BatchNorm1d(size)
         self.dropout = nn.Dropout(dropout)
-        self.type = nn.Linear(size, len(TYPES) + 1)
+        self.distortion = nn.Linear(size, len(TYPES) + 1)
         self.level = nn.Linear(size, LEVELS)
         self.rank = nn.Sequential(nn.Linear(size, hidden), nn.ReLU(), nn.Linear(hidden, 1))
         self.kind = nn.Linear(size, KINDS)

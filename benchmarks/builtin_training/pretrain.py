@@ -60,7 +60,7 @@ def _losses(
     images = to_tensor(np.concatenate(crops)).to(device)
     with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
         found = net.statistics(images)
-    named, rank, distorted = net.type(found), net.rank(found).squeeze(1), types != NO_TYPE
+    named, rank, distorted = net.distortion(found), net.rank(found).squeeze(1), types != NO_TYPE
     type_loss = functional.cross_entropy(named, types)
     level_loss = functional.cross_entropy(net.level(found[distorted]), levels[distorted] - 1)
     rank_loss = functional.softplus(rank[worse] - rank[better]).mean()
