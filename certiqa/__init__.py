@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from certiqa._version import __version__
 
 if TYPE_CHECKING:
-    from certiqa import errors, metrics, samples
+    from certiqa import data, errors, evaluation, metrics, samples
     from certiqa._certify import certify
     from certiqa.certificate import Certificate
     from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
@@ -22,7 +22,9 @@ __all__ = [
     "MedianSmoothing",
     "__version__",
     "certify",
+    "data",
     "errors",
+    "evaluation",
     "metrics",
     "samples",
 ]
@@ -33,7 +35,7 @@ _HOMES = {
     "MedianSmoothing": "certiqa.smoothing.median",
     "certify": "certiqa._certify",
 }
-_ROOMS = ("errors", "metrics", "samples")
+_ROOMS = ("data", "errors", "evaluation", "metrics", "samples")
 
 
 def __getattr__(name: str) -> object:

@@ -20,7 +20,7 @@ from builtin_training.optimise import Optimiser
 from builtin_training.pictures import SOURCES, Rated, crop, endless, to_tensor
 from certiqa.metrics.builtin import BuiltinMetric
 
-__all__ = ["PHASES", "Phase", "fit", "predict", "stretch"]
+__all__ = ["PHASES", "Noise", "Phase", "fit", "predict", "stretch"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,21 @@ PHASES = (Phase(0.70, 128, (34, 14)), Phase(0.22, 256, (28, 12)), Phase(0.08, 44
 RATE, DECAY, MEMORY = 1e-3, 0.05, 0.998
 KIND_WEIGHT = 0.5
 RANK_SCALE = 5.0
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Gaussian noise, clipped to [0, 1] as a metric sees it; sigma drawn log-uniformly for every image."""
+
+    low: float
+    high: float
+
+    def __call__(self, images: Tensor, seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        place = torch.rand(len(images), 1, 1, 1, generator=generator)
+        sigma = self.low * (self.high / self.low) ** place
+        drawn = torch.randn(images.shape, generator=generator) * sigma
+        return (images + drawn.to(images.device)).clamp(0, 1)
 
 
 class Maps(nn.Module):
@@ -72,16 +87,21 @@ def fit(
     seed: int,
     device: str,
     log: Callable[[dict[str, Any]], None],
+    phases: tuple[Phase, ...] = PHASES,
+    noise: Noise | None = None,
 ) -> TrainingNet:
-    """Train ``net`` in place; the moving average comes back. ``dev`` is only looked at and logged."""
+    """Train ``net`` in place; the moving average comes back. ``dev`` is only looked at and logged.
+
+    With ``noise`` every crop gets Gaussian noise, and so do the pictures of ``dev``.
+    """
     rng = np.random.default_rng([seed, 2])
     net.maps = Maps().to(device)
     optimiser = Optimiser(net, RATE, DECAY, steps, MEMORY)
     orders = [endless(len(part.images), rng) for part in parts]
     start, seen = time.perf_counter(), []
     for step in range(steps):
-        phase = _phase(step / steps)
-        loss, facts = _losses(net, parts, orders, phase, rng, device)
+        phase = _phase(phases, step / steps)
+        loss, facts = _losses(net, parts, orders, phase, noise, rng, device)
         optimiser.step(loss)
         seen.append(facts)
         if step % 100 == 99 or step + 1 == steps:
@@ -90,20 +110,20 @@ def fit(
             if dev and (step % 1000 == 999 or step + 1 == steps):
                 metric = folded(optimiser.mean).to(device, memory_format=torch.channels_last)
                 for source, rated in zip(SOURCES, dev, strict=True):
-                    correlation = stats.spearmanr(predict(metric, rated.images), rated.scores).statistic
+                    correlation = stats.spearmanr(predict(metric, rated.images, noise), rated.scores).statistic
                     record[f"dev_srocc_{source}"] = round(float(correlation), 4)
             log(record | {"seconds": round(time.perf_counter() - start, 1)})
             seen = []
     return optimiser.mean
 
 
-def _phase(progress: float) -> Phase:
+def _phase(phases: tuple[Phase, ...], progress: float) -> Phase:
     done = 0.0
-    for phase in PHASES:
+    for phase in phases:
         done += phase.share
         if progress < done - 1e-9:
             return phase
-    return PHASES[-1]
+    return phases[-1]
 
 
 def _losses(
@@ -111,6 +131,7 @@ def _losses(
     parts: list[Rated],
     orders: list[Iterator[int]],
     phase: Phase,
+    noise: Noise | None,
     rng: np.random.Generator,
     device: str,
 ) -> tuple[Tensor, dict[str, float]]:
@@ -119,6 +140,7 @@ def _losses(
     targets = [torch.from_numpy(part.scores[pick]).float().to(device) for part, pick in zip(parts, picks, strict=True)]
     kinds = torch.cat([torch.from_numpy(part.kinds[pick]) for part, pick in zip(parts, picks, strict=True)]).to(device)
     images = to_tensor(np.stack(crops)).to(device)
+    images = images if noise is None else noise(images, int(rng.integers(2**62)))
     with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
         found = net.statistics(images)
     scores, named = net.scores(found), net.kind(found)
@@ -136,7 +158,9 @@ def _losses(
     }
 
 
-def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, count: int = 300) -> None:
+def stretch(
+    metric: BuiltinMetric, parts: list[Rated], seed: int, noise: Noise | None = None, count: int = 300
+) -> None:
     """Spread the scores over the scale of MOS, in place: a rising straight line before the sigmoid, so ranks stay.
 
     The line minimises the squared error on ``count`` whole pictures of each part; it goes into the last layer.
@@ -145,7 +169,7 @@ def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, count: int = 3
     scores, targets = [], []
     for part in parts:
         picked = rng.choice(len(part.images), min(count, len(part.images)), replace=False)
-        scores.append(predict(metric, [part.images[i] for i in picked]))
+        scores.append(predict(metric, [part.images[i] for i in picked], noise))
         targets.append(part.scores[picked])
     before, wanted = logit(np.concatenate(scores) / 100), np.concatenate(targets)
 
@@ -161,7 +185,13 @@ def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, count: int = 3
 
 
 @torch.inference_mode()
-def predict(metric: BuiltinMetric, images: list[np.ndarray]) -> np.ndarray:
-    """(n,) scores of whole images, float32, one at a time."""
+def predict(metric: BuiltinMetric, images: list[np.ndarray], noise: Noise | None = None) -> np.ndarray:
+    """(n,) scores of whole images, float32, one at a time; with ``noise`` the mean over four draws of it."""
     device = next(metric.parameters()).device
-    return np.array([metric(to_tensor(image[None]).to(device)).item() for image in images])
+    scores = []
+    for number, image in enumerate(images):
+        batch = to_tensor(image[None]).to(device)
+        if noise is not None:
+            batch = noise(batch.expand(4, -1, -1, -1), number)
+        scores.append(metric(batch).mean().item())
+    return np.array(scores)

@@ -17,8 +17,8 @@ _PREFIX = "python:"
 _FORM = "python:package.module:attribute"
 
 
-def load_model(name: str, device: str | None, dtype: str = "auto") -> tuple[Any, Any]:
-    """The metric, on the device, and the torch.device it will run on.
+def load_model(name: str, device: str | None, dtype: str = "auto", weights: str | None = None) -> tuple[Any, Any]:
+    """The metric, on the device, and the torch.device it will run on; ``weights`` replaces its published weights.
 
     Raises:
         InputError: nothing of that name, not importable, not a metric; no such device; no such dtype.
@@ -31,13 +31,16 @@ def load_model(name: str, device: str | None, dtype: str = "auto") -> tuple[Any,
 
     chosen = resolve_device(None, device)
     if name.startswith(_PREFIX):
+        if weights is not None:
+            rule = "must not be given for a metric of your own, which loads its weights itself"
+            raise InputError.of("--weights", rule, weights)
         metric = _imported(name)
         if isinstance(metric, nn.Module) and device is not None:
             metric = metric.to(chosen)
         chosen = resolve_device(metric, device)
     else:
         try:
-            metric = registry.load(name, chosen)
+            metric = registry.load(name, chosen, weights=weights)
         except UnknownNameError as error:
             raise UnknownNameError(f"{error} Your own: {_FORM}.") from None
     resolve_dtype(metric, dtype)

@@ -18,7 +18,7 @@ from certiqa.errors import CertiqaError, InputError, MissingExtraError
 if TYPE_CHECKING:
     from certiqa.certificate import Certificate
 
-__all__ = ["FigureOutput", "JsonOutput"]
+__all__ = ["FigureOutput", "JsonOutput", "write_atomically"]
 
 _FIGURES = (".png", ".pdf", ".svg")
 
@@ -52,11 +52,11 @@ class JsonOutput:
             self._add_line(self._lines, json.dumps(data, allow_nan=False).encode() + b"\n")
         elif self._files:
             text = json.dumps(data, indent=1, allow_nan=False).encode() + b"\n"
-            _write(self._files[index], lambda file: file.write(text))
+            write_atomically(self._files[index], lambda file: file.write(text))
 
     def _add_line(self, path: Path, line: bytes) -> None:
         if not self._begun:
-            _write(path, lambda file: file.write(line))
+            write_atomically(path, lambda file: file.write(line))
             self._begun = True
             return
         try:
@@ -96,7 +96,7 @@ class FigureOutput:
             return
         path = self._files[index]
         figure = certificate.plot()
-        _write(path, lambda file: figure.savefig(file, format=path.suffix.lower()[1:], dpi=150))
+        write_atomically(path, lambda file: figure.savefig(file, format=path.suffix.lower()[1:], dpi=150))
 
 
 def _files(
@@ -154,7 +154,8 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".certiqa-{os.getpid()}.tmp")
 
 
-def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Beside its place first, so that a file is there whole or not at all."""
     temporary = _beside(path)
     try:
         with temporary.open("wb") as file:

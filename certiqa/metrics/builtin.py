@@ -43,6 +43,7 @@ CARD = MetricCard(
     licence="Apache-2.0",
     paper="none; docs/builtin.md is its card",
     weights_sha256=WEIGHTS_SHA256,
+    trained_on=("agiqa3k", "livec"),
 )
 
 _SPREAD_FLOOR = 1e-4

@@ -29,10 +29,13 @@ class MetricCard:
         weights_sha256: of the weight file on record; None if it has none, or its hash is not on record.
         extra: what ``pip install 'certiqa[...]'`` it needs; None if it needs nothing more.
         needs_weights: whether :func:`certiqa.metrics.load` must be told a weight file.
+        trained_on: data sets (as :func:`certiqa.data.open_dataset` names them) whose images it was trained on; figures on
+            these flatter it, except on a part that was kept apart.
 
     >>> MetricCard("grey", "mean grey level", None, (0.0, 1.0), True)
     MetricCard(name='grey', summary='mean grey level', lower_better=None, output_range=(0.0, 1.0), range_enforced=True,
-     input=AnySize(min_size=1), licence='unknown', paper='', weights_sha256=None, extra=None, needs_weights=False)
+     input=AnySize(min_size=1), licence='unknown', paper='', weights_sha256=None, extra=None, needs_weights=False,
+     trained_on=())
     """
 
     name: str
@@ -46,6 +49,7 @@ class MetricCard:
     weights_sha256: str | None = None
     extra: str | None = None
     needs_weights: bool = False
+    trained_on: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain JSON values; ``input`` becomes words."""

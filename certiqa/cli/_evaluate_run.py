@@ -1,0 +1,311 @@
+"""One run of ``certiqa evaluate``: everything is opened first, then scored, then measured."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import io
+import json as json_
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, overload
+
+import numpy as np
+
+from certiqa import _provenance as provenance
+from certiqa._progress import bar
+from certiqa.cli._errors import INTERRUPTED, Complaints, complain
+from certiqa.cli._evaluate_options import Settings
+from certiqa.cli._evaluate_text import lines
+from certiqa.cli._models import load_model
+from certiqa.cli._outputs import JsonOutput, write_atomically
+from certiqa.data.sets.dataset import DataSet
+from certiqa.data.sets.decoding import decode_all
+from certiqa.data.sets.problem import data_error
+from certiqa.data.sets.registry import open_dataset
+from certiqa.errors import ImageError, InputError
+from certiqa.evaluation.comparison import Comparison, compare
+from certiqa.evaluation.correlation import Agreement, agreement
+from certiqa.evaluation.scores import Scored, check_sizes, score_dataset, small_words
+from certiqa.evaluation.store import ScoreStore
+from certiqa.metrics import registry
+from certiqa.metrics.calibration import Logistic, fit_logistic
+from certiqa.smoothing.sampler import Progress
+
+__all__ = ["run"]
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A metric that was loaded."""
+
+    name: str
+    metric: Any
+    device: Any
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A data set: the part that is measured, and the one that the logistic is fitted on."""
+
+    name: str
+    root: str
+    part: DataSet
+    fit: DataSet | None
+
+
+def run(settings: Settings, *, json: str | None) -> int:
+    """Evaluate; the exit code.
+
+    Raises:
+        CertiqaError: an output cannot be written: found out before anything is read.
+    """
+    names = [name for name, _ in settings.data]
+    if json is not None and json.endswith(".json") and len(names) > 1:
+        raise InputError.of("--json", "must be a .jsonl or a folder for several data sets", json)
+    output, store, table = JsonOutput(json, names), *_scores_output(settings.scores)
+    complaints = Complaints()
+    with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
+        models, opened = _open(settings, complaints)
+        if complaints.code:
+            return complaints.code
+        rows: list[dict[str, Any]] = []
+        try:
+            for index, data in enumerate(opened):
+
+                def work(index: int = index, data: _Opened = data) -> None:
+                    result = _Result.of(settings, models, data, store)
+                    rows.extend(row for scored in result.scored for row in scored.rows())
+                    output.write(index, result.to_dict())
+                    print("\n".join([*([""] if index else []), *result.lines()]), flush=True)
+
+                complaints.attempt(data.name, work)
+        except KeyboardInterrupt:
+            kept = f"; what was scored stands in {settings.scores}" if store is not None else ""
+            return complain(f"interrupted{kept}") and INTERRUPTED
+        if table is not None and rows:
+            complaints.attempt(str(table), lambda: _write_csv(table, rows))
+    return complaints.code
+
+
+def _open(settings: Settings, complaints: Complaints) -> tuple[list[_Model], list[_Opened]]:
+    """The metrics and the data sets; whatever is wrong with any of them is told here."""
+    models: list[_Model] = []
+    opened: list[_Opened] = []
+
+    def load(name: str) -> None:
+        metric, device = load_model(name, settings.device, settings.dtype, settings.weights.get(name))
+        models.append(_Model(name, metric, device))
+
+    def read(name: str, root: str) -> None:
+        whole = open_dataset(
+            name, root, skip_bad=True, decode=False, **settings.options[name]
+        )  # the bad rows are told below
+        part = _decoded(whole, settings.part, settings.cache)
+        fit = _decoded(whole, settings.fit_on, settings.cache)
+        problems = tuple(dict.fromkeys([*part.problems, *(fit.problems if fit else ())]))
+        if problems and not settings.skip_bad:
+            raise data_error(f"The data set {whole.name!r} in {root!r}", problems)
+        if len(part) < 5:
+            rule = "must be a part with 5 images at least"
+            raise InputError.of("--part", rule, settings.part, f"In {name!r} it has {len(part)}.")
+        opened.append(_Opened(name, root, part, fit))
+
+    for name in settings.models:
+        complaints.attempt(name, lambda name=name: load(name))  # type: ignore[misc]
+    for name, root in settings.data:
+        complaints.attempt(name, lambda name=name, root=root: read(name, root))  # type: ignore[misc]
+    for model in () if settings.skip_bad else models:
+        for one in opened:
+            for data in (one.part, one.fit):
+                if data is not None and (small := check_sizes(model.metric, data)):
+                    complaints.add(ImageError(f"{model.name}: {small_words(data, small)}"), model.name)
+    return models, opened
+
+
+@overload
+def _decoded(whole: DataSet, part: str, cache: str | None) -> DataSet: ...
+@overload
+def _decoded(whole: DataSet, part: None, cache: str | None) -> None: ...
+def _decoded(whole: DataSet, part: str | None, cache: str | None) -> DataSet | None:
+    """A part without the images that do not decode; they are added to its problems."""
+    if part is None:
+        return None
+    chosen = whole.part(part)
+    with _progress(f"decoding {whole.name}") as report:
+        found = decode_all(chosen.records, cache, report or (lambda done, total: None))
+    return replace(chosen, records=found.records, problems=(*chosen.problems, *found.problems))
+
+
+def _progress(title: str) -> AbstractContextManager[Progress | None]:
+    return bar(title) if sys.stderr.isatty() else contextlib.nullcontext()
+
+
+@dataclass(frozen=True)
+class _Result:
+    """All there is to say about one data set."""
+
+    settings: Settings
+    opened: _Opened
+    models: list[_Model]
+    scored: list[Scored]
+    agreements: list[Agreement]
+    comparisons: tuple[Comparison, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, models: list[_Model], data: _Opened, store: ScoreStore | None) -> _Result:
+        """Score with every metric, measure, compare."""
+        scored = [_score(settings, model, data.part, store) for model in models]
+        curves = [_curve(settings, model, data.fit, store) for model in models]
+        how: dict[str, Any] = {
+            "mos_lower_better": data.part.lower_better,
+            "confidence": settings.confidence,
+            "resamples": settings.resamples,
+            "seed": settings.seed,
+        }
+        agreements = [
+            agreement(
+                one.scores,
+                one.dataset.mos(),
+                contents=one.dataset.contents(),
+                lower_better=one.lower_better,
+                curve=curve,
+                **how,
+            )
+            for one, curve in zip(scored, curves, strict=True)
+        ]
+        comparisons: tuple[Comparison, ...] = ()
+        if len(scored) > 1:
+            shared, columns = _shared(scored)
+            names = [model.name for model in models]
+            comparisons = compare(
+                dict(zip(names, columns, strict=True)),
+                shared.mos(),
+                contents=shared.contents(),
+                lower_better={name: one.lower_better for name, one in zip(names, scored, strict=True)},
+                curves={name: curve for name, curve in zip(names, curves, strict=True) if curve is not None},
+                **how,
+            )
+        return cls(settings, data, models, scored, agreements, comparisons)
+
+    def lines(self) -> list[str]:
+        """For the screen."""
+        names = [model.name for model in self.models]
+        fit = self.settings.fit_on
+        return lines(self.opened.part, self.settings.part, fit, names, self.scored, self.agreements, self.comparisons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        part = self.opened.part
+        return {
+            "data": {
+                "name": part.name,
+                "root": self.opened.root,
+                "part": self.settings.part,
+                "fit_on": self.settings.fit_on,
+                "options": self.settings.options[self.opened.name],
+                "n": len(part),
+                "mos_range": list(part.mos_range),
+                "lower_better": part.lower_better,
+                "licence": part.licence,
+                "paper": part.paper,
+                "table_sha256": table_sha256(part),
+                "left_out": [{"kind": p.kind, "name": p.name, "row": p.row, "detail": p.detail} for p in part.problems],
+                "notes": list(part.notes),
+            },
+            "metrics": [self._metric(*found) for found in zip(self.models, self.scored, self.agreements, strict=True)],
+            "comparisons": [one.to_dict() for one in self.comparisons],
+            "command": self.settings.command(),
+            "versions": provenance.versions(),
+            "created": provenance.now(),
+        }
+
+    def _metric(self, model: _Model, scored: Scored, found: Agreement) -> dict[str, Any]:
+        own = model.name in registry.names()
+        card = getattr(model.metric, "card", registry.card(model.name) if own else None)
+        return {
+            "model": model.name,
+            "name": scored.metric,
+            "model_sha256": scored.model_sha256,
+            "weights": self.settings.weights.get(model.name),
+            "card": None if card is None else card.to_dict(),
+            "lower_better": scored.lower_better,
+            "identity": scored.identity,
+            "device": scored.device,
+            "dtype": scored.dtype,
+            "batch_size": self.settings.batch_size,
+            "seconds": scored.seconds,
+            "reused": scored.reused,
+            "pictures_sha256": _digest(scored.sha256),
+            "left_out": [one.to_dict() for one in scored.left_out],
+            "agreement": found.to_dict(),
+        }
+
+
+def table_sha256(data: DataSet) -> str:
+    """A digest of the rows that were used: name, MOS and content of each, in order."""
+    return _digest(json_.dumps([record.name, record.mos, record.content]) for record in data.records)
+
+
+def _digest(texts: Any) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _score(settings: Settings, model: _Model, data: DataSet, store: ScoreStore | None) -> Scored:
+    with _progress(f"{model.name} on {data.name}") as progress:
+        return score_dataset(
+            model.metric,
+            data,
+            device=model.device,
+            dtype=settings.dtype,
+            batch_size=settings.batch_size,
+            store=store,
+            skip_bad=settings.skip_bad,
+            cache=settings.cache,
+            progress=progress,
+        )
+
+
+def _curve(settings: Settings, model: _Model, data: DataSet | None, store: ScoreStore | None) -> Logistic | None:
+    if data is None:
+        return None
+    scored = _score(settings, model, data, store)
+    return fit_logistic(scored.scores, scored.dataset.mos())
+
+
+def _shared(scored: list[Scored]) -> tuple[DataSet, list[Any]]:
+    """The images that every metric scored, and each metric's scores of them."""
+    every = set.intersection(*({record.path for record in one.dataset.records} for one in scored))
+    columns = [one.scores[np.array([record.path in every for record in one.dataset.records])] for one in scored]
+    records = tuple(record for record in scored[0].dataset.records if record.path in every)
+    return replace(scored[0].dataset, records=records), columns
+
+
+def _scores_output(given: str | None) -> tuple[ScoreStore | None, Path | None]:
+    """The store of a .jsonl, or the path of a .csv that can be written to."""
+    if given is None:
+        return None, None
+    path = Path(given)
+    if path.suffix.lower() == ".jsonl":
+        return ScoreStore(path), None
+    if path.suffix.lower() != ".csv":
+        raise InputError.of("--scores", "must be a name ending in .jsonl or .csv", given)
+    JsonOutput(str(path.with_suffix(".jsonl")), [])  # its folder can be written to
+    return None, path
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    def write(file: IO[bytes]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        file.write(text.getvalue().encode())
+
+    write_atomically(path, write)

@@ -1,0 +1,106 @@
+"""The table of ``certiqa evaluate``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from certiqa.data.sets.dataset import DataSet
+    from certiqa.evaluation.comparison import Comparison
+    from certiqa.evaluation.correlation import Agreement, Estimate
+    from certiqa.evaluation.scores import Scored
+
+__all__ = ["aligned", "direction_words", "lines"]
+
+_HEADINGS = ("metric", "n", "contents", "SROCC", "PLCC", "KROCC", "RMSE")
+
+
+def lines(
+    data: DataSet,
+    part: str,
+    fit_on: str | None,
+    names: Sequence[str],
+    scored: Sequence[Scored],
+    agreements: Sequence[Agreement],
+    comparisons: Sequence[Comparison],
+) -> list[str]:
+    """What is printed about one data set."""
+    low, high = data.mos_range
+    kind = "lower is better" if data.lower_better else "higher is better"
+    rows = [_row(name, found) for name, found in zip(names, agreements, strict=True)]
+    text = [f"{data.name}, part {part}: {len(data)} images; MOS {low:g} to {high:g}, {kind}", ""]
+    text += [*aligned([_HEADINGS, *rows]), ""]
+    first = agreements[0]
+    where = f"the part {fit_on}" if fit_on else "these images"
+    text.append(
+        f"PLCC and RMSE are after the four-parameter logistic, fitted on {where}; RMSE in units of the MOS. "
+        f"{100 * first.confidence:g} % BCa intervals over contents, {first.resamples} resamples, seed {first.seed}."
+    )
+    for name, one, found in zip(names, scored, agreements, strict=True):
+        text += _notes(name, one, found, data, part)
+    text += [one.words() for one in comparisons]
+    if data.problems:
+        text.append(f"{len(data.problems)} rows of the table were left out; the JSON names them.")
+    return text
+
+
+def _row(name: str, found: Agreement) -> tuple[str, ...]:
+    figures = [_estimate(one, 4) for one in (found.srocc, found.plcc_logistic, found.krocc)]
+    return (name, str(found.n), str(found.contents), *figures, _estimate(found.rmse_logistic, None))
+
+
+def _estimate(estimate: Estimate, decimals: int | None) -> str:
+    def shown(value: float) -> str:
+        return f"{value:#.4g}" if decimals is None else f"{value:.{decimals}f}"
+
+    if estimate.interval is None:
+        return f"{shown(estimate.value)} [no interval]"
+    low, high = estimate.interval
+    return f"{shown(estimate.value)} [{shown(low)}, {shown(high)}]"
+
+
+def direction_words(lower_better: bool | None) -> str:
+    """A metric's direction."""
+    return {True: "lower is better", False: "higher is better", None: "direction not declared"}[lower_better]
+
+
+def _notes(name: str, scored: Scored, found: Agreement, data: DataSet, part: str) -> list[str]:
+    notes = [f"{name}: {direction_words(scored.lower_better)}; the SROCC has the sign {_sign(found)}."]
+    if not found.curve.converged:
+        notes.append(f"{name}: the logistic bends once at most on these scores: its search ended at a limit.")
+    if scored.left_out:
+        many = len(scored.left_out)
+        notes.append(f"{name}: {many} images could not be scored and were left out; the JSON names them.")
+    if scored.reused:
+        notes.append(
+            f"{name}: {scored.reused} of {found.n} scores were there already, or belong to an identical picture."
+        )
+    if data.name in _trained_on(name) and part != "validation":
+        notes.append(f"{name}: was trained on the fit part of {data.name}: --part validation is what it never saw.")
+    return notes
+
+
+def _trained_on(name: str) -> tuple[str, ...]:
+    """The data sets on the card of a metric that is known by this name."""
+    from certiqa.errors import CertiqaError
+    from certiqa.metrics import registry
+
+    try:
+        return registry.card(name).trained_on
+    except CertiqaError:
+        return ()
+
+
+def _sign(found: Agreement) -> str:
+    from certiqa.evaluation.correlation import AS_DECLARED, NOT_DECLARED
+
+    if found.direction == NOT_DECLARED:
+        return f"{'+' if found.srocc.value > 0 else '-'}, and nothing is declared to check it against"
+    return "that this promises" if found.direction == AS_DECLARED else "OPPOSITE to what this promises"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns, two spaces apart; the last one is not padded."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,332 @@
+"""certiqa evaluate."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from certiqa.evaluation import srocc
+
+Run = Callable[..., Any]
+
+METRICS = """
+import torch
+
+class Metric(torch.nn.Module):
+    lower_better, min_size = False, 4
+    def __init__(self, name, sign=1.0, wobble=0.0):
+        super().__init__()
+        self.name = name
+        self.weight = torch.nn.Parameter(torch.tensor([sign, wobble]))
+    def forward(self, x):
+        sign, wobble = self.weight
+        x = x.double()
+        return sign * x.mean((1, 2, 3)) + wobble * (5000 * x.mean((1, 2, 3))).sin()
+
+class Big(Metric):
+    min_size = 9
+
+class Breaks(Metric):
+    def forward(self, x):
+        if 0.41 < x.mean() < 0.415: raise ValueError("no")
+        return super().forward(x)
+
+class Stops(Metric):
+    def forward(self, x):
+        if 0.41 < x.mean() < 0.415: raise KeyboardInterrupt
+        return super().forward(x)
+
+good, noisy, wrong = Metric("good").eval(), Metric("noisy", 1.0, 0.6).eval(), Metric("wrong", -1.0).eval()
+big, breaks, stops = Big("big").eval(), Breaks("breaks").eval(), Stops("stops").eval()
+twin = Metric("twin").eval()
+
+def flat(x): return x.mean((1, 2, 3)) * 0
+
+def function(x): return x.mean((1, 2, 3))
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with a data set of 40 images in data/: 20 prompts, MOS that rise with the grey level."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / f"{_MODULE}.py").write_text(METRICS)
+    make(tmp_path / "data")
+    return tmp_path
+
+
+_MODULE = "certiqa_evaluate_toys"
+
+
+def make(folder: Path, extra: str = "") -> None:
+    (folder / "images").mkdir(parents=True)
+    random = np.random.default_rng(0)
+    lines = ["image,mos,std,prompt"]
+    for index in range(40):
+        pixels = np.full((8, 8, 3), 20 + 5 * index, np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / f"{index}.png")
+        mos = 0.5 + 0.1 * index + 0.2 * random.normal()
+        lines.append(f"{index}.png,{min(5, max(0, mos)):.4f},0.1,prompt {index // 2}")
+    (folder / "mos.csv").write_text("\n".join(lines) + "\n" + extra)
+
+
+@pytest.fixture
+def evaluate(root: Path, invoke: Callable[[list[str]], Any]) -> Run:
+    """Run ``certiqa evaluate`` on that data set, or on the one given, with few resamples."""
+
+    def command(*arguments: str, model: str = "good", data: tuple[str, ...] = ("agiqa3k", "data")) -> Any:
+        where = ("--data", *data) if data else ()
+        metric = ("--model", toy(model))
+        return invoke(["evaluate", *metric, *where, "--resamples", "200", *arguments])
+
+    return command
+
+
+def toy(name: str) -> str:
+    return f"python:{_MODULE}:{name}"
+
+
+def mos(root: Path) -> list[float]:
+    with (root / "data" / "mos.csv").open() as file:
+        return [float(row["mos"]) for row in csv.DictReader(file)]
+
+
+def test_the_table_and_the_json(evaluate: Run, root: Path) -> None:
+    result = evaluate("--json", "out.json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    data = json.loads((root / "out.json").read_text())
+    found = data["metrics"][0]["agreement"]
+    assert found["srocc"]["value"] == pytest.approx(srocc(range(40), mos(root)))
+    lines = result.stdout.splitlines()
+    assert lines[0] == "agiqa3k, part all: 40 images; MOS 0 to 5, higher is better"
+    assert lines[2].split() == ["metric", "n", "contents", "SROCC", "PLCC", "KROCC", "RMSE"]
+    low, high = found["srocc"]["interval"]
+    assert lines[3].startswith(toy("good"))
+    assert f"  40  20        {found['srocc']['value']:.4f} [{low:.4f}, {high:.4f}]  " in lines[3]
+    assert "95 % BCa intervals over contents, 200 resamples, seed 0" in result.stdout
+    assert (data["data"]["name"], data["data"]["part"], data["data"]["n"]) == ("agiqa3k", "all", 40)
+    assert (found["n"], found["contents"], found["direction"]) == (40, 20, "as declared")
+    assert data["metrics"][0]["name"] == "good"
+    for digest in (data["data"]["table_sha256"], data["metrics"][0]["model_sha256"], data["metrics"][0]["identity"]):
+        assert len(digest) == 64
+    assert {"certiqa", "torch", "scipy"} <= set(data["versions"])
+    assert data["created"].startswith("20")
+    assert data["command"] == (
+        f"certiqa evaluate --model {toy('good')} --data agiqa3k data --part all "
+        "--confidence 0.95 --resamples 200 --seed 0"
+    )
+
+
+def test_the_command_of_the_json_gives_the_same_figures(evaluate: Run, invoke: Callable[..., Any], root: Path) -> None:
+    evaluate("--compare", toy("noisy"), "--part", "fit", "--seed", "5", "--batch-size", "4", "--json", "a.json")
+    first = json.loads((root / "a.json").read_text())
+    words = first["command"].split()[1:]
+    second = json.loads(invoke([*words, "--json", "-"]).stdout)
+    for data in (first, second):
+        del data["created"]
+        for metric in data["metrics"]:
+            del metric["seconds"]
+    assert first == second
+
+
+def test_parts_by_content(evaluate: Run, root: Path) -> None:
+    counts = {}
+    for part in ("all", "fit", "validation"):
+        data = json.loads(evaluate("--part", part, "--json", "-").stdout)
+        assert data["data"]["part"] == part
+        counts[part] = data["metrics"][0]["agreement"]["n"]
+    assert counts["fit"] + counts["validation"] == counts["all"] == 40
+    assert counts["validation"] % 2 == 0, "both images of a prompt are on one side"
+
+
+def test_the_logistic_of_another_part(evaluate: Run) -> None:
+    data = json.loads(evaluate("--part", "validation", "--fit-on", "fit", "--json", "-").stdout)
+    here = json.loads(evaluate("--part", "validation", "--json", "-").stdout)
+    there = json.loads(evaluate("--part", "fit", "--json", "-").stdout)
+    one, other, fit = (d["metrics"][0]["agreement"] for d in (data, here, there))
+    assert (one["curve_fitted_here"], other["curve_fitted_here"]) == (False, True)
+    assert one["curve"] == fit["curve"]
+    assert one["rmse_logistic"]["value"] >= other["rmse_logistic"]["value"]
+    assert one["srocc"] == other["srocc"]
+    assert "fitted on the part fit" in evaluate("--part", "validation", "--fit-on", "fit").stdout
+
+
+def test_a_metric_the_wrong_way_round_is_shown(evaluate: Run) -> None:
+    result = evaluate(model="wrong")
+    assert " -0.9" in result.stdout
+    assert "higher is better; the SROCC has the sign OPPOSITE to what this promises." in result.stdout
+    assert "the sign that this promises" in evaluate().stdout
+    assert "the sign +, and nothing is declared to check it against" in evaluate(model="function").stdout
+
+
+def test_comparison(evaluate: Run) -> None:
+    more = ("--compare", toy("noisy"), "--compare", toy("twin"))
+    result = evaluate(*more)
+    lines = result.stdout.splitlines()
+    assert [line.split("  ")[0] for line in lines[3:6]] == [toy("good"), toy("noisy"), toy("twin")]
+    assert sum("after Holm for" in line for line in lines) == 4, (
+        "two statistics of two pairs; the twins have no interval"
+    )
+    data = json.loads(evaluate(*more, "--json", "-").stdout)
+    found = {(c["first"], c["second"], c["statistic"]): c for c in data["comparisons"]}
+    assert len(found) == 6
+    twins = found[toy("good"), toy("twin"), "srocc"]
+    assert (twins["difference"], twins["p"]) == (0.0, 1.0)
+    other = found[toy("good"), toy("noisy"), "srocc"]
+    assert other["difference"] > 0.1
+    assert other["p"] < 0.05
+    assert {c["tests"] for c in data["comparisons"]} == {6}
+
+
+def test_several_data_sets(evaluate: Run, root: Path) -> None:
+    make(root / "more")
+    result = evaluate("--data", "agiqa3k", "more", "--json", "out.jsonl")
+    assert result.stdout.count("agiqa3k, part all: 40 images") == 2
+    lines = [json.loads(line) for line in (root / "out.jsonl").read_text().splitlines()]
+    assert [line["data"]["root"] for line in lines] == ["data", "more"]
+    assert (
+        "'--json' must be a .jsonl or a folder" in evaluate("--data", "agiqa3k", "more", "--json", "o.json").errors[0]
+    )
+
+
+def test_the_readers_options(evaluate: Run) -> None:
+    result = evaluate("--option", "mos_range=0,5", "--option", "lower_better=true", data=("folder", "data"))
+    assert result.stdout.startswith("folder, part all: 40 images; MOS 0 to 5, lower is better")
+    assert "OPPOSITE" in result.stdout, "a DMOS falls where the scores rise"
+
+
+def test_scores_in_a_csv(evaluate: Run, root: Path) -> None:
+    evaluate("--scores", "scores.csv", "--compare", toy("noisy"))
+    with (root / "scores.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 80
+    assert list(rows[0]) == ["data", "metric", "name", "content", "mos", "score", "sha256"]
+    assert [float(row["mos"]) for row in rows[:40]] == mos(root)
+
+
+def test_scores_are_kept_and_found_again(evaluate: Run, root: Path) -> None:
+    stopped = evaluate("--scores", "scores.jsonl", model="stops")
+    assert stopped.exit_code == 130
+    assert "what was scored stands in scores.jsonl" in stopped.stderr
+    first = json.loads(evaluate("--scores", "scores.jsonl", "--json", "-").stdout)["metrics"][0]
+    second = json.loads(evaluate("--scores", "scores.jsonl", "--json", "-").stdout)["metrics"][0]
+    assert (first["reused"], second["reused"]) == (0, 40), "another metric's scores are not this one's"
+    assert first["agreement"] == second["agreement"]
+    assert "40 of 40 scores were there already" in evaluate("--scores", "scores.jsonl").stdout
+
+
+def test_everything_bad_is_told_together_and_before_anything_is_scored(evaluate: Run, root: Path) -> None:
+    make(root / "bad", "missing.png,1.0,0.1,p\n3.png,9.0,0.1,p\n")
+    (root / "bad" / "images" / "5.png").write_bytes(b"not a picture")
+    result = evaluate(
+        "--data", "agiqa3k", "bad", "--data", "livec", "nowhere", "--compare", "nothing", "--compare", toy("big"),
+        "--scores", "scores.jsonl", model="stops",
+    )  # fmt: skip
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    unknown, bad, nowhere, small = result.errors
+    assert "Unknown model 'nothing'" in unknown
+    for words in ("missing images", "outside the scale", "do not decode", "--skip-bad"):
+        assert words in bad
+    assert "nowhere" in nowhere
+    assert "40 images of 'agiqa3k' are too small" in small
+    assert not (root / "scores.jsonl").exists()
+
+
+def test_skip_bad_goes_on_and_records(evaluate: Run, root: Path) -> None:
+    make(root / "bad", "missing.png,1.0,0.1,p\n")
+    (root / "bad" / "images" / "5.png").write_bytes(b"not a picture")
+    result = evaluate("--skip-bad", "--json", "out.json", model="breaks", data=("agiqa3k", "bad"))
+    assert result.exit_code == 0
+    data = json.loads((root / "out.json").read_text())
+    left_out = {p["kind"]: p["name"] for p in data["data"]["left_out"]}
+    assert left_out == {"missing": "missing.png", "corrupt": "5.png"}
+    assert data["metrics"][0]["agreement"]["n"] == 38
+    (left_out,) = data["metrics"][0]["left_out"]
+    assert "raised ValueError" in left_out["reason"]
+    assert "2 rows of the table were left out" in result.stdout
+    assert "1 images could not be scored" in result.stdout
+
+
+def test_a_metric_that_fails_stops_this_data_set(evaluate: Run) -> None:
+    result = evaluate(model="breaks")
+    assert result.exit_code == 2
+    assert ".png: The model raised ValueError" in result.errors[0]
+    constant = evaluate(model="flat")
+    assert constant.exit_code == 2
+    assert "'scores' must not all be the same" in constant.errors[0]
+
+
+BAD = [
+    (["--part", "half"], "Unknown part 'half'"),
+    (["--part", "test"], "'part' must be one that 'agiqa3k' has"),
+    (["--part", "fit", "--fit-on", "fit"], "'--fit-on' must be another part"),
+    (["--fit-on", "some"], "Unknown part 'some'"),
+    (["--confidence", "95"], "'confidence' must lie in (0, 1)"),
+    (["--resamples", "10"], "'resamples' must be a whole number >= 100"),
+    (["--seed", "-1"], "'seed'"),
+    (["--batch-size", "0"], "'batch_size'"),
+    (["--dtype", "int8"], "'dtype' must be one of"),
+    (["--device", "toaster"], "'device' must be a device that is here"),
+    (["--scores", "scores.txt"], "'--scores' must be a name ending in .jsonl or .csv"),
+    (["--scores", "no/scores.csv"], "folder that can be written to"),
+    (["--scores", "no/scores.jsonl"], "folder that can be written to"),
+    (["--json", "out.txt"], "'--json' must be"),
+    (["--weights", "nowhere.pth"], "'--weights' must be a file that is there"),
+    (["--weights", "data/mos.csv"], "'--weights' must not be given for a metric of your own"),
+    (["--option", "mos_range"], "'--option' must have the form KEY=VALUE"),
+    (["--option", "colour=red"], "colour"),
+    (["--compare", f"python:{_MODULE}:good"], "'--compare' must name other metrics"),
+    (["--compare", f"python:{_MODULE}:nothing"], "'--model' must name an attribute"),
+    (["--data", "agiqa3k"], "'--data' must be given as --data NAME ROOT"),
+    (["more"], "1 names and 2 folders"),
+    (["--data", "livecc", "x"], "Unknown data set 'livecc'. Did you mean 'livec'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD)
+def test_bad_options_are_one_line(evaluate: Run, arguments: list[str], message: str) -> None:
+    result = evaluate(*arguments)
+    assert result.exit_code == 2
+    assert len(result.errors) == 1
+    assert message in result.errors[0]
+    assert result.stdout == ""
+
+
+def test_no_data_set(evaluate: Run) -> None:
+    assert "Try --data livec path/to/livec" in evaluate(data=()).errors[0]
+
+
+def test_weights_go_to_the_metric_they_are_for() -> None:
+    from certiqa.cli._evaluate_options import _weights
+
+    here = str(Path(__file__))
+    assert _weights([here, f"b={here}"], ("a", "b")) == {"a": here, "b": here}
+
+
+@pytest.mark.shared
+def test_the_figures_on_record_for_the_built_in_metric(
+    invoke: Callable[[list[str]], Any], shared_data: Path, one_thread: None
+) -> None:
+    """benchmarks/results/builtin_validation.json was computed by other code (SciPy's bootstrap, curve_fit)."""
+    recorded = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "builtin_validation.json"
+    record = json.loads(recorded.read_text())
+    from certiqa.metrics import registry
+
+    if registry.card("builtin").weights_sha256 != record["sha256"]:
+        pytest.skip("the weights are not those of the record")
+    arguments = ["--data", "livec", str(shared_data / "livec"), "--part", "validation", "--json", "-"]
+    data = json.loads(invoke(["evaluate", *arguments]).stdout)
+    found, old = data["metrics"][0]["agreement"], record["validation"]["livec"]
+    assert found["n"] == old["n"]
+    assert found["srocc"]["value"] == pytest.approx(old["srocc"]["value"], abs=1e-3)
+    assert found["plcc_logistic"]["value"] == pytest.approx(old["plcc_after_logistic"]["value"], abs=2e-3)
+    assert found["srocc"]["interval"] == pytest.approx(old["srocc"]["interval_95"], abs=0.02)
