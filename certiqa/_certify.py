@@ -38,6 +38,7 @@ class _Options(TypedDict, total=False):
     seed: int | None
     progress: bool | Progress
     at: float | None
+    resolution: int | tuple[int, int] | None
 
 
 _OneImage = str | os.PathLike[str] | npt.NDArray[Any] | Image.Image
@@ -63,6 +64,7 @@ def certify(
     seed: int | None = None,
     progress: bool | Progress = False,
     at: float | None = None,
+    resolution: int | tuple[int, int] | None = None,
 ) -> Any:
     """Certify how far an attack can move a metric's smoothed score of an image.
 
@@ -88,6 +90,11 @@ def certify(
         seed: None draws fresh noise (deploy so); a whole number in [0, 2**128) repeats it.
         progress: True for a progress bar, or a function called with (scores done, n).
         at: the ONE eps you will ask about, declared now: ``certificate.bounds(at=eps)`` is then tighter than the band.
+        resolution: resize the image (antialiased, linear) BEFORE the noise; the metric sees noise and image at that
+            size. An integer is the shorter side (the longer one keeps the aspect ratio, rounded to the nearest pixel);
+            a pair is (height, width). Every eps still is an l2 length in the pixels of the ORIGINAL image, of which the
+            resize passes on only a part: the smaller the working image, the larger the eps that is proved. None, or the
+            image's own size: no resize.
 
     Returns:
         A Certificate; for a tensor (B,3,H,W) a list of B. The statement of each fails with probability at most alpha:
@@ -98,7 +105,7 @@ def certify(
         ModelError: the model raised (ModelOutputError: wrong shape, device, NaN; AuditError: not fit to be smoothed).
             If images of a batch were already certified, ``error.completed`` holds their certificates.
 
-    Source: docs/theory.md; arXiv 2007.03730, 2411.12575.
+    Source: docs/theory.md (section 8: resolution); arXiv 2007.03730, 2411.12575.
 
     >>> import certiqa, torch
     >>> certificate = certiqa.certify(lambda x: x.mean((1, 2, 3)), torch.full((3, 8, 8), 0.5), 0.1, n=500, seed=1)
@@ -118,11 +125,12 @@ def certify(
         dtype=dtype,
         seed=seed,
         at=at,
+        resolution=resolution,
     )
     check.check_progress(progress)
     pictures = read_images(image)
     for picture in pictures:
-        check_size(picture, order.base.model)
+        check_size(picture, order.base.model, order.resolution)
     certificates: list[Certificate] = []
     try:
         for picture in pictures:

@@ -18,6 +18,7 @@ __all__ = [
     "check_eps",
     "check_output_range",
     "check_progress",
+    "check_resolution",
     "check_seed",
     "check_side",
     "check_sigma",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 LARGEST_SIGMA = 4.0
+LARGEST_RESOLUTION = 4096
 LEAST_ALPHA = 1e-300  # what is left of it after it has been shared out must still be a normal float
 
 
@@ -137,6 +139,22 @@ def check_output_range(value: object) -> tuple[float, float] | None:
 def check_batch_size(value: object) -> int | str:
     """ "auto", or a whole number >= 1."""
     return value if isinstance(value, str) and value == "auto" else check_count(value, "batch_size", 1, "Or 'auto'.")
+
+
+def check_resolution(value: object) -> int | tuple[int, int] | None:
+    """None (the image's own size), the shorter side, or (height, width); from 2 to 4096 pixels."""
+    if value is None or _is_side(value):
+        return value if value is None else int(cast(Integral, value))
+    if isinstance(value, tuple | list) and len(value) == 2 and _is_side(value[0]) and _is_side(value[1]):
+        return int(value[0]), int(value[1])
+    rule = f"must be None, the shorter side, or (height, width), in whole pixels from 2 to {LARGEST_RESOLUTION}"
+    raise InputError.of("resolution", rule, value, "Try resolution=128.")
+
+
+def _is_side(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        return False
+    return 2 <= int(value) <= LARGEST_RESOLUTION
 
 
 def check_progress(value: object) -> None:

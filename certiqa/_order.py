@@ -23,7 +23,8 @@ from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
 from certiqa.smoothing.noise import Noise, fresh_seed, seed_commitment
 from certiqa.smoothing.recheck import recheck
 from certiqa.smoothing.sampler import Progress, ScoreSample, automatic_batch_size, sample_scores, smaller_batch
-from certiqa.smoothing.select import noise_for, pixels_on
+from certiqa.smoothing.select import view_of
+from certiqa.smoothing.working import Working
 from certiqa.statistics.statements import Side
 
 __all__ = ["Order"]
@@ -42,6 +43,7 @@ class Order:
     device: torch.device
     seed: int
     at: float | None
+    resolution: int | tuple[int, int] | None
     identity: dict[str, str | None]
 
     @classmethod
@@ -54,6 +56,7 @@ class Order:
         batch_size = check.check_batch_size(given["batch_size"])
         seed = check.check_seed(given["seed"])
         at = None if given["at"] is None else check.check_eps(given["at"], "at")
+        resolution = check.check_resolution(given["resolution"])
         metric, device = _metric(model, given["device"])
         if denoiser is not None and not callable(denoiser):
             if isinstance(denoiser, str):
@@ -73,16 +76,16 @@ class Order:
             "denoiser_sha256": None if denoiser is None else provenance.model_sha256(denoiser),
         }
         drawn = fresh_seed() if seed is None else seed
-        return cls(base, n, alpha, side, declared is None, batch_size, device, drawn, at, identity)
+        return cls(base, n, alpha, side, declared is None, batch_size, device, drawn, at, resolution, identity)
 
     def certificate(self, picture: Picture, report: Progress | None) -> Certificate:
         """Audit, sample, write down."""
         begin = time.perf_counter()
-        noise = noise_for(picture, self.base.sigma, self.seed)
-        pixels = pixels_on(picture, self.device)
+        view = view_of(picture, self.base.sigma, self.seed, self.resolution, self.device)
+        noise, pixels, working = view.noise, view.pixels, view.working
         batch = self.batch_size
         if not isinstance(batch, int):
-            batch = automatic_batch_size(picture.height, picture.width, self.device)
+            batch = automatic_batch_size(pixels.shape[1], pixels.shape[2], self.device)
         findings, batch = self._audited(noise, pixels, batch)
         sample = sample_scores(self.base, noise, pixels, self.n, batch_size=batch, progress=report)
         recheck(self.base, noise, pixels, sample.scores, sample.batch_size)
@@ -106,11 +109,12 @@ class Order:
             clamped=sample.clamped,
             lower_better=None if direction is None else bool(direction),
             noise=noise.name,
-            tv_slack=noise.tv_slack(picture.dimension),
+            tv_slack=noise.tv_slack(pixels.numel()),
             assumptions=(noise.assumption,),
             method="median smoothing" if self.base.denoiser is None else "denoised median smoothing",
-            provenance=self._provenance(picture, sample, findings, seconds),
+            provenance=self._provenance(picture, sample, findings, seconds, working),
             seed=self.seed,
+            working=working,
         )
 
     def _audited(self, noise: Noise, pixels: torch.Tensor, batch: int) -> tuple[tuple[Finding, ...], int]:
@@ -126,13 +130,19 @@ class Order:
                 return found, batch
 
     def _provenance(
-        self, picture: Picture, sample: ScoreSample, findings: tuple[Finding, ...], seconds: dict[str, float]
+        self,
+        picture: Picture,
+        sample: ScoreSample,
+        findings: tuple[Finding, ...],
+        seconds: dict[str, float],
+        working: Working | None,
     ) -> Provenance:
+        resized = () if working is None else (f"antialiased bilinear resize to {working} before the noise",)
         return Provenance(
             image=picture.name,
             image_sha256=picture.sha256(),
             file_sha256=picture.file_sha256,
-            image_notes=picture.notes,
+            image_notes=(*picture.notes, *resized),
             seed_commitment=seed_commitment(self.seed),
             dtype=str(self.base.dtype).removeprefix("torch."),
             device=_device_words(self.device),

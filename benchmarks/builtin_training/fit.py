@@ -158,9 +158,7 @@ def _losses(
     }
 
 
-def stretch(
-    metric: BuiltinMetric, parts: list[Rated], seed: int, noise: Noise | None = None, count: int = 300
-) -> None:
+def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, noise: Noise | None = None, count: int = 300) -> None:
     """Spread the scores over the scale of MOS, in place: a rising straight line before the sigmoid, so ranks stay.
 
     The line minimises the squared error on ``count`` whole pictures of each part; it goes into the last layer.

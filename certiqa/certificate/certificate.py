@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from certiqa.certificate.evidence import Evidence
 from certiqa.certificate.interval import Curve, Interval
 from certiqa.certificate.provenance import Provenance
 from certiqa.errors import InputError
+from certiqa.smoothing.working import Working
 from certiqa.statistics import percentile
 from certiqa.statistics.statements import (
     Confidence,
@@ -46,6 +47,8 @@ class Certificate:
     with ||delta||_2 <= eps, h(x+delta) lies in ``bounds(eps)`` and differs from h(x) by at most ``tau(eps)``. Answers
     for an eps given positionally come from a simultaneous band: all of them, for all eps, hold together. ``at=`` asks
     the tighter exact ranks for ONE eps that was declared before sampling; each such statement fails with at most alpha.
+    Behind a resize (:attr:`working`) h(x) is the median of f(g(x)+G), g(x) the resized image on its grid; delta and eps
+    are those of the image as it was given all the same.
 
     Certificates are made by :func:`certiqa.certify`.
 
@@ -56,7 +59,7 @@ class Certificate:
         alpha: failure probability that was asked for; every answer takes another one on request.
         side: "both"; "upper" (only rises are bounded) or "lower".
         at: the eps declared before sampling, or None.
-        shape: (3, H, W) of the image.
+        shape: (3, H, W) of the image as it was given: every eps is an l2 length in these pixels.
         output_range: (lowest, highest) score, enforced; None if unknown.
         range_enforced_by: "model", "certiqa" (scores are clamped) or None.
         clamped: how many scores were clamped.
@@ -67,6 +70,8 @@ class Certificate:
         method: "median smoothing" or "denoised median smoothing".
         provenance: where it all comes from.
         seed: the seed of the noise; kept out of JSON unless it is revealed.
+        working: the resize before the noise, if there is one: its size, its operator norm, its grid. All questions are
+            asked and answered in the original's eps all the same. None: the noise met the image at its own size.
 
     Source: arXiv 2007.03730 (bounds), 2411.12575 (tau-closeness in IQA); exact ranks, band, drift and deployed
     statements: docs/theory.md.
@@ -94,6 +99,7 @@ class Certificate:
     method: str
     provenance: Provenance
     seed: int | None = field(default=None)
+    working: Working | None = field(default=None)
 
     @property
     def n(self) -> int:
@@ -107,8 +113,16 @@ class Certificate:
 
     @property
     def dimension(self) -> int:
-        """Number of values of the image, 3HW."""
+        """Number of values of the image as it was given, 3HW."""
         return math.prod(self.shape)
+
+    def eps_for(self, radius: float) -> float:
+        """The eps, in the image's own pixels, that an l2 radius at the noise's resolution covers.
+
+        Without a resize the two are the same.
+        ``certificate.eps_for(2 * certificate.sigma)`` is the eps at which r = eps/sigma = 2 is asked of the scores.
+        """
+        return self._at_original(check.check_eps(radius, "radius"))
 
     @cached_property
     def _evidence(self) -> Evidence:
@@ -155,7 +169,7 @@ class Certificate:
         level = self._alpha(alpha)
         deployed = self._deployed(statement, level, n_deployed, beta)
         confidence = self._confidence(level, statement, simultaneous)
-        return self._evidence.interval(radius, confidence, deployed, level, simultaneous)
+        return self._interval(radius, confidence, deployed, level, simultaneous)
 
     def tau(
         self,
@@ -190,7 +204,7 @@ class Certificate:
         level = self._alpha(alpha)
         deployed = self._deployed(statement, level, n_deployed, beta)
         confidence = self._confidence(level, statement, simultaneous)
-        interval = self._evidence.interval(radius, confidence, deployed, level, simultaneous)
+        interval = self._interval(radius, confidence, deployed, level, simultaneous)
         if statement == "containment":
             return interval.upper - interval.lower
         return self._evidence.tau(interval, confidence, deployed)
@@ -227,9 +241,9 @@ class Certificate:
         if center is not None:
             if statement == "deployed":
                 raise InputError.of("statement", "must be 'drift' where center is given", statement)
-            return self._evidence.radius_around(check.check_center(center), tau, level)
+            return self._at_original(self._evidence.radius_around(check.check_center(center), tau, level))
         deployed = self._deployed(statement, level, n_deployed, beta)
-        return self._evidence.radius(tau, band_confidence(self.n, level, self.side), deployed)
+        return self._at_original(self._evidence.radius(tau, band_confidence(self.n, level, self.side), deployed))
 
     def curve(self, eps: npt.ArrayLike | None = None, *, alpha: float | None = None, points: int = 129) -> Curve:
         """Bounds and tau for many eps; all of it holds simultaneously with probability at least 1 - alpha.
@@ -258,7 +272,7 @@ class Certificate:
     def largest_eps(self, *, alpha: float | None = None) -> float:
         """The eps up to which n scores prove anything (by the band): beyond it only the enforced range remains."""
         confidence = band_confidence(self.n, self._alpha(alpha), self.side)
-        return max(0.0, self._evidence.rank_radius(1, confidence))
+        return self._at_original(max(0.0, self._evidence.rank_radius(1, confidence)))
 
     def smallest_n(
         self, eps: float | None = None, *, at: float | None = None, alpha: float | None = None
@@ -269,9 +283,24 @@ class Certificate:
         """
         radius, simultaneous = self._radius_asked(eps, at)
         level = self._alpha(alpha)
-        return smallest_n_for(radius / self.sigma, level, self.side, simultaneous=simultaneous, slack=self.tv_slack)
+        r = self._at_work(radius) / self.sigma
+        return smallest_n_for(r, level, self.side, simultaneous=simultaneous, slack=self.tv_slack)
 
     # -- behind the gate ----------------------------------------------------------------------------------------------
+
+    def _at_work(self, eps: float) -> float:
+        """The radius at which the scores are asked about an eps of the original, never too small."""
+        return eps if self.working is None else self.working.at_work(eps)
+
+    def _at_original(self, radius: float) -> float:
+        """The eps of the original that a radius of the scores covers, never too large."""
+        return radius if self.working is None else self.working.at_original(radius)
+
+    def _interval(
+        self, eps: float, confidence: Confidence, deployed: Deployed | None, alpha: float, simultaneous: bool
+    ) -> Interval:
+        interval = self._evidence.interval(self._at_work(eps), confidence, deployed, alpha, simultaneous)
+        return replace(interval, eps=eps)
 
     def _alpha(self, alpha: float | None) -> float:
         return self.alpha if alpha is None else check.check_alpha(alpha)

@@ -16,24 +16,32 @@ from certiqa.certificate.certificate import Certificate
 from certiqa.certificate.provenance import Provenance
 from certiqa.certificate.words import finite, rows
 from certiqa.errors import CertificateError, InputError
-from certiqa.smoothing.noise import FloatNoise, LatticeNoise, seed_commitment
+from certiqa.smoothing.noise import FineNoise, FloatNoise, LatticeNoise, seed_commitment
+from certiqa.smoothing.working import Working, fits
 
 __all__ = ["from_dict", "from_json", "to_dict"]
 
 FORMAT = "certiqa-certificate"
-VERSION = 1
+VERSION, VERSION_WORKING = 1, 2  # without and with a resize before the noise; nothing else differs
 
-_NOISES: dict[str, type[LatticeNoise | FloatNoise]] = {kind.name: kind for kind in (LatticeNoise, FloatNoise)}
+_NOISES: dict[str, type[LatticeNoise | FloatNoise | FineNoise]] = {
+    kind.name: kind for kind in (LatticeNoise, FloatNoise, FineNoise)
+}
 _STATED = ("score", "n", "failures", "answers")
 
 
 def to_dict(certificate: Certificate, *, reveal_seed: bool) -> dict[str, Any]:
     """All fields; the answers at a few eps ride along for readers without certiqa."""
-    data = {"format": FORMAT, "version": VERSION, **_stated(certificate)}
+    version = VERSION if certificate.working is None else VERSION_WORKING
+    data = {"format": FORMAT, "version": version, **_stated(certificate)}
     for field in dataclasses.fields(certificate):
         data[field.name] = getattr(certificate, field.name)
     data["seed"] = certificate.seed if reveal_seed else None
     data["provenance"] = {**dataclasses.asdict(certificate.provenance)}
+    if certificate.working is None:
+        del data["working"]
+    else:
+        data["working"] = dataclasses.asdict(certificate.working)
     del data["scores"]  # to the end, behind everything that a person wants to see
     data["scores"] = [None if math.isnan(s) else s for s in certificate.scores.tolist()]
     return json.loads(json.dumps(data, allow_nan=False))  # type: ignore[no-any-return]  # tuples become lists
@@ -74,11 +82,16 @@ def from_dict(data: object) -> Certificate:
     """Rebuild, check every field, recompute the answers and compare."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CertificateError(f"No certificate: the field 'format' must be {FORMAT!r}.")
-    if isinstance(data.get("version"), bool) or data.get("version") != VERSION:
+    version = data.get("version")
+    if isinstance(version, bool) or version not in (VERSION, VERSION_WORKING):
         raise CertificateError(
-            f"This certificate has format version {data.get('version')}; this certiqa reads {VERSION}."
+            f"This certificate has format version {version}; this certiqa reads {VERSION} and {VERSION_WORKING}."
         )
     names = {field.name for field in dataclasses.fields(Certificate)}
+    if version == VERSION:
+        names.remove("working")
+        if "working" in data:
+            raise CertificateError(f"A certificate of format version {VERSION} has no field 'working'.")
     missing = sorted((names | {*_STATED}) - data.keys())
     if missing:
         raise CertificateError(f"The certificate lacks the fields {', '.join(missing)}.")
@@ -118,7 +131,26 @@ def _checked(data: dict[str, Any]) -> dict[str, Any]:
         "method": _typed("method", data["method"], str),
         "provenance": _provenance(data["provenance"]),
         "seed": check.check_seed(data["seed"]),
+        "working": _working(data["working"], shape, data["sigma"]) if "working" in data else None,
     }
+
+
+def _working(raw: Any, shape: tuple[int, ...], sigma: float) -> Working:
+    """What follows from the two sizes and sigma, recomputed; the norm and the grid that are stated must be these."""
+    _typed("working", raw, dict)
+    names = [field.name for field in dataclasses.fields(Working)]
+    if sorted(raw) != sorted(names):
+        raise ValueError(f"working must have the fields {', '.join(names)}")
+    size = check.check_resolution([raw["height"], raw["width"]])
+    sides = tuple(check.check_count(side, "shape", 2) for side in shape[1:])
+    if not isinstance(size, tuple) or size == sides or not fits((sides[0], sides[1]), size):
+        raise ValueError("working must be the size of another image than 'shape' says")
+    found = Working.of((sides[0], sides[1]), size, check.check_sigma(sigma))
+    for name in ("norm", "grid", "step"):
+        stated = _typed(name, raw[name], int | float)
+        if not math.isclose(stated, getattr(found, name), rel_tol=1e-9):
+            raise CertificateError(f"The certificate contradicts itself: its sizes do not give the stated {name!r}.")
+    return found
 
 
 def _provenance(raw: Any) -> Provenance:
@@ -174,7 +206,10 @@ def _consistent(certificate: Certificate, data: dict[str, Any]) -> None:
     if certificate.clamped > (certificate.n if bounds else 0):
         raise CertificateError("The certificate contradicts itself: more scores were clamped than can have been.")
     noise = _NOISES[certificate.noise](certificate.sigma, (0, 0))
-    if not _same(certificate.tv_slack, noise.tv_slack(certificate.dimension)):
+    if (certificate.noise == FineNoise.name) != (certificate.working is not None):
+        raise CertificateError("The certificate contradicts itself: its noise does not fit its resolution.")
+    met = certificate.dimension if certificate.working is None else certificate.working.dimension
+    if not _same(certificate.tv_slack, noise.tv_slack(met)):
         raise CertificateError("The certificate contradicts itself: its noise does not have the stated 'tv_slack'.")
     if certificate.seed is not None and seed_commitment(certificate.seed) != certificate.provenance.seed_commitment:
         raise CertificateError("The certificate contradicts itself: its seed does not match its seed commitment.")

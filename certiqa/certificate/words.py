@@ -92,8 +92,16 @@ class Row:
 def rows(certificate: Certificate, eps: tuple[float, ...] = ()) -> list[Row]:
     """One row per eps, the one declared beforehand first; default: a quarter of sigma to three sigma."""
     result = [] if certificate.at is None else [_row(certificate, None, certificate.at)]
-    chosen = eps or (() if result else tuple(r * certificate.sigma for r in _DEFAULT_RADII))
+    chosen = eps or (() if result else _default_eps(certificate))
     return result + [_row(certificate, e, None) for e in chosen]
+
+
+def _default_eps(certificate: Certificate) -> tuple[float, ...]:
+    """Where r = eps/sigma, as the scores see it, has its usual values; four digits, rounded down, behind a resize."""
+    if certificate.working is None:
+        return tuple(r * certificate.sigma for r in _DEFAULT_RADII)
+    found = [float(outward(certificate.eps_for(r * certificate.sigma), up=False)) for r in _DEFAULT_RADII]
+    return tuple(eps for eps in found if eps > 0) or (0.0,)
 
 
 def _row(certificate: Certificate, eps: float | None, at: float | None) -> Row:
@@ -148,10 +156,17 @@ def header_lines(certificate: Certificate) -> list[str]:
         low, high = certificate.output_range
         who = "the model" if certificate.range_enforced_by == "model" else "certiqa (scores are clamped)"
         facts.append(f"range {low:g} to {high:g}, enforced by {who}")
-    return [
+    lines = [
         f"{p.image} ({width}x{height}) under {model}",
         f"smoothed score {certificate.score:.4g}: {'; '.join(facts)}",
     ]
+    if certificate.working is not None:
+        w = certificate.working
+        lines.append(
+            f"the image is resized to {w} before the noise; eps is in the original image's pixels: the resize passes "
+            f"on at most {outward(w.norm, up=True)} of it, to which its grid adds {outward(w.grid, up=True)}"
+        )
+    return lines
 
 
 def guarantee_words(certificate: Certificate) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-import numpy as np
+from certiqa.data.resize import spectral_norm
 
 __all__ = ["AnySize", "CropGrid", "InputPolicy", "Resized"]
 
@@ -86,12 +86,13 @@ class Resized:
     def operator_norm(self, height: int, width: int) -> float:
         """The largest ||R d||_2 / ||d||_2 over all perturbations d of an image of this size, R being the linear resize.
 
-        R is separable, so it is the product of the two one-dimensional norms, each the largest singular value of the
-        matrix that torch.nn.functional.interpolate stands for, in float64. For an antialiased halving it is near 1/2.
+        R is separable, so it is the product of the two one-dimensional norms, each the largest singular value, bounded
+        from above (:func:`certiqa.data.resize.spectral_norm`), of the matrix that torch.nn.functional.interpolate
+        stands for, in float64. For an antialiased halving it is near 1/2.
         Clipping to [0, 1] after a bicubic resize, as some metrics do, cannot enlarge it.
 
         >>> round(Resized(64, 64, None, "bilinear", True).operator_norm(128, 128), 3)
-        0.5
+        0.501
         """
         rows, columns = self.size_after(height, width)
         return _norm(height, rows, self.mode, self.antialias) * _norm(width, columns, self.mode, self.antialias)
@@ -108,4 +109,4 @@ def _norm(length: int, target: int, mode: str, antialias: bool) -> float:
 
     basis = torch.eye(length, dtype=torch.float64)[None, None]  # (one pixel wide, torch 2.13 gets the antialias wrong)
     matrix = interpolate(basis, size=(target, length), mode=mode, antialias=antialias, align_corners=False)
-    return float(np.linalg.norm(matrix[0, 0].numpy(), ord=2))
+    return spectral_norm(matrix[0, 0].numpy())

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from certiqa import _checks as check
-from certiqa.data.images import Picture, read_images
-from certiqa.errors import ImageError, InputError, ModelOutputError
+from certiqa.data.images import read_images
+from certiqa.data.resize import Resize
+from certiqa.errors import AuditError, ImageError, InputError, ModelOutputError
 from certiqa.smoothing.base import BaseScore, Denoiser, ScoreFn, resolve_dtype
-from certiqa.smoothing.noise import Noise, fresh_seed
+from certiqa.smoothing.noise import fresh_seed
 from certiqa.smoothing.sampler import automatic_batch_size, sample_scores
-from certiqa.smoothing.select import check_size, noise_for, pixels_on
+from certiqa.smoothing.select import View, check_size, view_of
 from certiqa.statistics.statements import median_rank
 
 __all__ = ["DenoisedMedianSmoothing", "MedianSmoothing"]
@@ -32,6 +33,7 @@ class _Smoothing(nn.Module):
         output_range: tuple[float, float] | None,
         dtype: str | torch.dtype,
         seed: int | None,
+        resolution: int | tuple[int, int] | None,
     ) -> None:
         super().__init__()
         if not callable(model):
@@ -46,36 +48,42 @@ class _Smoothing(nn.Module):
         self.dtype = dtype
         resolve_dtype(model, dtype)
         self.seed = check.check_seed(seed)
+        self.resolution = check.check_resolution(resolution)
 
     def extra_repr(self) -> str:
-        return f"sigma={self.sigma}, n={self.n}"
+        resolution = "" if self.resolution is None else f", resolution={self.resolution}"
+        return f"sigma={self.sigma}, n={self.n}{resolution}"
 
     def scores(self, images: Tensor) -> Tensor:
         """The n scores of each image under noise, (B, n): the sample whose median :meth:`forward` returns.
 
-        Differentiable with respect to images and parameters when gradients are enabled and asked for; the graph of all
-        n passes is then kept, so choose n small in training.
+        Differentiable where gradients are enabled and asked for: with respect to images that require them, and, while
+        this module is in train mode, to parameters. The graph of all n passes is then kept: choose n small in training.
+        The gradient goes through the resize, and past its rounding to the grid.
 
         Args:
             images: (B,3,H,W) in [0, 1] or uint8.
 
         Raises:
             ImageError: wrong shape, dtype or range.
-            ModelError: the model failed; ModelOutputError: a score is not finite.
+            ModelError: the model failed; ModelOutputError: a score is not finite; AuditError: this module is in eval
+                mode and a part of it is in train mode.
         """
         if not isinstance(images, Tensor):
             raise ImageError(f"The images must be a tensor (B,3,H,W). Got {type(images).__name__} instead.")
         pictures = read_images(images)
         for picture in pictures:
-            check_size(picture, self.model)
+            check_size(picture, self.model, self.resolution)
+        self._check_modes()
         if images.ndim == 3:
             images = images[None]
         seed = fresh_seed() if self.seed is None else self.seed
         keep_graph = torch.is_grad_enabled() and (
-            images.requires_grad or any(p.requires_grad for p in self.parameters())
+            images.requires_grad or (self.training and any(p.requires_grad for p in self.parameters()))
         )
         one = self._with_graph if keep_graph else self._without_graph
-        rows = [one(p, noise_for(p, self.sigma, seed), x) for p, x in zip(pictures, images, strict=True)]
+        views = (view_of(p, self.sigma, seed, self.resolution, images.device) for p in pictures)
+        rows = [one(view, x) for view, x in zip(views, images, strict=True)]
         scores = torch.stack(rows)
         if not torch.isfinite(scores.detach()).all():
             raise ModelOutputError("The model must return finite scores. Got NaN or infinite scores under noise.")
@@ -94,23 +102,31 @@ class _Smoothing(nn.Module):
             self.model, self.denoiser, self.sigma, self.output_range, resolve_dtype(self.model, self.dtype)
         )
 
-    def _batch(self, picture: Picture, device: torch.device) -> int:
+    def _check_modes(self) -> None:
+        """Whoever called eval() wants a score, and scores of one batch must not hang together."""
+        parts = () if self.training else tuple(name for name, part in self.named_modules() if part.training)
+        if parts:
+            message = f"The smoothed metric is in eval mode, but {parts[0]} is in train mode. Call eval() on the whole."
+            raise AuditError(message, ("train-mode",))
+
+    def _batch(self, view: View) -> int:
         if isinstance(self.batch_size, int):
             return self.batch_size
-        return automatic_batch_size(picture.height, picture.width, device)
+        return automatic_batch_size(view.pixels.shape[1], view.pixels.shape[2], view.pixels.device)
 
-    def _without_graph(self, picture: Picture, noise: Noise, image: Tensor) -> Tensor:
-        pixels = pixels_on(picture, image.device)
-        batch = self._batch(picture, image.device)
-        sample = sample_scores(self._base(), noise, pixels, self.n, batch_size=batch)
+    def _without_graph(self, view: View, image: Tensor) -> Tensor:
+        sample = sample_scores(self._base(), view.noise, view.pixels, self.n, batch_size=self._batch(view))
         return torch.tensor(sample.scores, dtype=torch.float32, device=image.device)
 
-    def _with_graph(self, picture: Picture, noise: Noise, image: Tensor) -> Tensor:
-        base, pixels = self._base(), pixels_on(picture, image.device)
+    def _with_graph(self, view: View, image: Tensor) -> Tensor:
+        base = self._base()
         clean = image.float() / 255 if image.dtype == torch.uint8 else image.float()
+        if view.working is not None:
+            resize = Resize(clean.shape[1], clean.shape[2], view.working.height, view.working.width)
+            clean = resize.of_tensor(clean)
         parts = []
-        for start in range(0, self.n, batch := self._batch(picture, image.device)):
-            drawn = noise.noisy(pixels, start, min(batch, self.n - start), clip=False)
+        for start in range(0, self.n, batch := self._batch(view)):
+            drawn = view.noise.noisy(view.pixels, start, min(batch, self.n - start), clip=False)
             noisy = drawn + (clean - clean.detach())  # the value is that of the noisy image, the gradient that of x
             parts.append(base(noisy.clamp(0.0, 1.0) if base.clips_noise else noisy))
         return torch.cat(parts).float()
@@ -131,6 +147,8 @@ class MedianSmoothing(_Smoothing):
         output_range: clamp scores to (lowest, highest); default: the range that the model itself enforces, if any.
         dtype: "auto", "float32", "float64", or "bfloat16" / "float16" under autocast.
         seed: None for fresh noise at every call, or a whole number: noise keyed by seed and image.
+        resolution: resize images before the noise: None, the shorter side, or (height, width), as for
+            :func:`certiqa.certify`. The guarantee speaks of eps in the original's pixels.
 
     Source: Chiang et al. 2020 (arXiv 2007.03730).
 
@@ -150,8 +168,9 @@ class MedianSmoothing(_Smoothing):
         output_range: tuple[float, float] | None = None,
         dtype: str | torch.dtype = "auto",
         seed: int | None = None,
+        resolution: int | tuple[int, int] | None = None,
     ) -> None:
-        super().__init__(model, None, sigma, n, batch_size, output_range, dtype, seed)
+        super().__init__(model, None, sigma, n, batch_size, output_range, dtype, seed, resolution)
 
 
 @final
@@ -170,6 +189,7 @@ class DenoisedMedianSmoothing(_Smoothing):
         output_range: as for :class:`MedianSmoothing`.
         dtype: as for :class:`MedianSmoothing`.
         seed: as for :class:`MedianSmoothing`.
+        resolution: as for :class:`MedianSmoothing`.
 
     Source: Shumitskaya et al. (arXiv 2411.12575); Salman et al. 2020 (arXiv 2003.01908) for denoised smoothing.
 
@@ -191,7 +211,8 @@ class DenoisedMedianSmoothing(_Smoothing):
         output_range: tuple[float, float] | None = None,
         dtype: str | torch.dtype = "auto",
         seed: int | None = None,
+        resolution: int | tuple[int, int] | None = None,
     ) -> None:
         if not callable(denoiser):
             raise InputError.of("denoiser", "must be callable: (images, sigma) -> images", denoiser)
-        super().__init__(model, denoiser, sigma, n, batch_size, output_range, dtype, seed)
+        super().__init__(model, denoiser, sigma, n, batch_size, output_range, dtype, seed, resolution)

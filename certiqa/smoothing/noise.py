@@ -12,8 +12,9 @@ image in C order.
 * Stream 2, float: elements 2i and 2i+1 share the stream's i-th word, w: with ``a = (w >> 32 + 1/2) / 2**32`` and
   ``b = (w % 2**32 + 1/2) / 2**32`` they get ``sqrt(-2 ln a) cos(2 pi b)`` and ``sqrt(-2 ln a) sin(2 pi b)``,
   computed in float64, times sigma, rounded to float32 (Box and Muller, 1958).
+* Stream 3, fine lattice (working resolution): element e takes the stream's e-th word, all 64 bits of it.
 
-So sample n is the same whatever the batch size, order, worker, restart or device (on the lattice, bit for bit).
+So sample n is the same whatever the batch size, order, worker, restart or device (on the lattices, bit for bit).
 Addressing a draw by its sample index is also what makes samples i.i.d.: an index is never used twice under one key.
 """
 
@@ -24,15 +25,16 @@ from typing import Any, ClassVar, Protocol
 import torch
 from numpy.typing import NDArray
 
+from certiqa.smoothing.fine_noise import FineNoise
 from certiqa.smoothing.float_noise import FloatNoise
 from certiqa.smoothing.lattice_noise import LatticeNoise
 from certiqa.smoothing.philox import Key, fresh_seed, noise_key, seed_commitment
 
-__all__ = ["FloatNoise", "LatticeNoise", "Noise", "fresh_seed", "noise_key", "seed_commitment"]
+__all__ = ["FineNoise", "FloatNoise", "LatticeNoise", "Noise", "fresh_seed", "noise_key", "seed_commitment"]
 
 
 class Noise(Protocol):
-    """What the sampler asks of a noise; :class:`LatticeNoise` and :class:`FloatNoise` are the two there are."""
+    """What the sampler asks of a noise: :class:`LatticeNoise`, :class:`FineNoise`, :class:`FloatNoise`."""
 
     name: ClassVar[str]
     assumption: ClassVar[str]

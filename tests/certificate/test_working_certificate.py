@@ -1,0 +1,227 @@
+"""Certificates behind a resize: every answer is that of the scores at the converted eps; JSON; words; figure."""
+
+import copy
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import certiqa
+from certiqa import Certificate
+from certiqa.certificate.words import rows
+from certiqa.errors import CertificateError, InputError
+from certiqa.smoothing.working import Working
+from certiqa.statistics import percentile
+
+SCORES = np.random.Generator(np.random.Philox(key=4)).normal(50, 5, 1000)
+WORKING = Working.of((12, 16), (6, 8), 0.1)
+
+
+@pytest.fixture(scope="module")
+def certificate(picture, toys):
+    return certiqa.certify(toys.mean, picture, 0.1, n=60, seed=11, output_range=(0, 1), resolution=6)
+
+
+@pytest.fixture
+def data(certificate):
+    return copy.deepcopy(certificate.to_dict(reveal_seed=True))
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", ["both", "upper", "lower"])
+@pytest.mark.parametrize("statement", ["containment", "deployed", "drift"])
+def test_answers_are_those_of_the_scores_at_the_converted_eps(side, statement, made):
+    bare, resized = made(SCORES, side=side), made(SCORES, side=side, working=WORKING)
+    for eps in (0.0, 1e-3, 0.05, 0.2, 0.5):
+        at_work = WORKING.at_work(eps)
+        assert at_work > WORKING.norm * eps
+        assert resized.tau(eps, statement=statement) == bare.tau(at_work, statement=statement)
+        assert resized.smallest_n(eps) == bare.smallest_n(at_work)
+        if statement != "drift":
+            one, other = resized.bounds(eps, statement=statement), bare.bounds(at_work, statement=statement)
+            assert tuple(one) == tuple(other)
+            assert (one.lower_rank, one.upper_rank, one.certified) == (
+                other.lower_rank,
+                other.upper_rank,
+                other.certified,
+            )
+            assert one.eps == eps
+    for tau in (2.0, 4.0, 7.0):
+        if statement != "containment":
+            radius = bare.radius(tau, statement=statement)
+            assert resized.radius(tau, statement=statement) == WORKING.at_original(radius)
+    assert resized.radius(10.0, center=50.0) == WORKING.at_original(bare.radius(10.0, center=50.0))
+    assert resized.largest_eps() == WORKING.at_original(bare.largest_eps()) > 1.9 * bare.largest_eps()
+
+
+def test_a_declared_eps_is_declared_in_the_originals_pixels(made):
+    bare, resized = made(SCORES), made(SCORES, at=0.1, working=WORKING)
+    assert tuple(resized.bounds(at=0.1)) == tuple(bare.bounds(at=WORKING.at_work(0.1)))
+    assert resized.bounds(at=0.1).eps == 0.1
+    with pytest.raises(InputError, match="declared to certify"):
+        resized.bounds(at=WORKING.at_work(0.1))
+
+
+def test_radius_and_tau_are_inverse_and_nothing_is_gained_by_the_way(made):
+    certificate = made(SCORES, working=WORKING)
+    for tau in (2.0, 4.0, 7.0, 11.0):
+        radius = certificate.radius(tau)
+        assert certificate.tau(radius) <= tau
+        if 0 < radius < certificate.largest_eps() * (1 - 1e-9):
+            assert certificate.tau(radius * (1 + 1e-6)) > tau
+    assert certificate.radius(0.0) == 0.0
+    assert made(SCORES, working=WORKING, output_range=(0.0, 100.0)).radius(1e6) == math.inf
+    assert certificate.bounds(certificate.largest_eps()).certified
+    assert not certificate.bounds(certificate.largest_eps() * (1 + 1e-6)).certified
+    assert made([5.0], working=WORKING).largest_eps() == 0.0
+    assert made([5.0], working=WORKING).radius(3.0) == 0.0
+
+
+def test_the_curve_and_what_eps_means_are_the_originals(made):
+    certificate = made(SCORES, working=WORKING)
+    curve = certificate.curve(points=9)
+    for eps, lower, upper, tau in zip(curve.eps, curve.lower, curve.upper, curve.tau, strict=True):
+        assert (lower, upper, tau) == (*certificate.bounds(eps), certificate.tau(eps))
+    assert curve.eps[-1] == pytest.approx(1.1 * certificate.largest_eps())
+    assert certificate.psnr(0.1) == pytest.approx(20 * math.log10(math.sqrt(576) / 0.1))
+    assert certificate.eps_for(0.1) == WORKING.at_original(0.1)
+    with pytest.raises(InputError, match="'radius'"):
+        certificate.eps_for(-1)
+
+
+# -- words and figure -------------------------------------------------------------------------------------------------
+
+
+def test_words_say_that_eps_is_the_originals(certificate):
+    text = str(certificate)
+    assert "tensor (16x12) under " in text
+    assert (
+        "the image is resized to 8x6 before the noise; eps is in the original image's pixels: the resize passes" in text
+    )
+    norm, grid = certificate.working.norm, certificate.working.grid
+    said = text.split("passes on at most ")[1].split("\n")[0]
+    said_norm, said_grid = float(said.split(" of it")[0]), float(said.split("adds ")[1])
+    assert norm <= said_norm < norm * 1.001
+    assert grid <= said_grid < grid * 1.001
+    assert "Assumption: Exact for any attacked image, 8-bit or float32 as certiqa reads it, that is resized" in text
+    assert "Image: antialiased bilinear resize to 8x6 before the noise." in text
+    assert "resized to" not in str(certiqa.certify(lambda x: x.mean((1, 2, 3)), torch.zeros(3, 6, 8), 0.1, n=5))
+
+
+def test_default_rows_ask_the_scores_at_the_usual_radii(made):
+    certificate = made(SCORES, working=WORKING)
+    table = str(certificate).splitlines()
+    for row, r in zip(rows(certificate), (0.25, 0.5, 1.0, 2.0, 3.0), strict=True):
+        assert WORKING.at_work(row.eps) <= r * 0.1
+        assert row.eps == pytest.approx(certificate.eps_for(r * 0.1), rel=1e-3)
+        (line,) = [line for line in table if line.startswith(f"{row.eps:.4g} ")]
+        assert float(f"{row.eps:.4g}") == row.eps  # what is printed is what was asked
+        assert f"{percentile.psnr_db(row.eps, 576):.1f} dB" in line
+    coarse = Working(6, 8, 0.5, 0.15, 1e-3)  # a grid that eats the small radii
+    assert all(row.eps > 0 for row in rows(made(SCORES, working=coarse)))
+    assert [row.eps for row in rows(made(SCORES, working=Working(6, 8, 0.5, 9.0, 1e-3)))] == [0.0]
+
+
+def test_the_figure_is_drawn_in_the_originals_eps(made):
+    pytest.importorskip("matplotlib")
+    certificate = made(SCORES, working=WORKING)
+    left = certificate.plot().axes[0]
+    assert left.get_xlim() == pytest.approx((0, 1.1 * certificate.largest_eps()))
+
+
+# -- JSON -------------------------------------------------------------------------------------------------------------
+
+
+def refused(data, words="contradicts itself"):
+    with pytest.raises(CertificateError) as error:
+        pytest.fail(f"accepted: {Certificate.from_dict(data)}")
+    with pytest.raises(CertificateError):
+        Certificate.from_json(json.dumps(data))
+    assert words in str(error.value)
+
+
+@pytest.mark.parametrize("options", [{}, {"at": 0.07}, {"side": "upper"}, {"resolution": (12, 9)}, {"resolution": 24}])
+def test_round_trip(options, picture, toys):
+    one = certiqa.certify(toys.mean, picture, 0.1, **({"n": 60, "resolution": 6} | options))
+    data = json.loads(one.to_json())
+    assert data["version"] == 2
+    assert set(data["working"]) == {"height", "width", "norm", "grid", "step"}
+    again = Certificate.from_json(one.to_json())
+    assert again == one
+    assert again.working == one.working
+    assert str(again) == str(one)
+    for eps in (0.0, 0.03, 0.4):
+        assert again.bounds(eps) == one.bounds(eps)
+
+
+def test_certificates_without_a_resize_are_written_and_read_as_before(picture, toys):
+    plain = certiqa.certify(toys.mean, picture, 0.1, n=60, seed=11)
+    data = plain.to_dict()
+    assert data["version"] == 1
+    assert "working" not in data
+    assert Certificate.from_dict(data) == plain
+    refused(data | {"version": 2}, "lacks the fields working")
+    refused(data | {"working": None}, "no field 'working'")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["working"].update(norm=0.5 * d["working"]["norm"]),
+        lambda d: d["working"].update(norm=d["working"]["norm"] * (1 - 1e-6)),
+        lambda d: d["working"].update(norm=0.0),
+        lambda d: d["working"].update(grid=0.0),
+        lambda d: d["working"].update(grid=d["working"]["grid"] / 2),
+        lambda d: d["working"].update(step=d["working"]["step"] / 2),
+        lambda d: d["working"].update(height=3, width=4),
+        lambda d: d["working"].update(width=9),
+        lambda d: d.update(shape=[3, 24, 32]),
+        lambda d: d.update(sigma=0.2),
+        lambda d: d.update(noise="lattice-8bit"),
+        lambda d: d.update(noise="float32", tv_slack=0.0),
+        lambda d: d.update(tv_slack=0.0),
+        lambda d: d.update(scores=[s + 0.01 for s in d["scores"]]),
+        lambda d: d["answers"][0].update(eps=2 * d["answers"][0]["eps"]),
+    ],
+)
+def test_contradictions_are_refused(change, data):
+    assert Certificate.from_dict(data)
+    change(data)
+    refused(data)
+
+
+def test_a_resize_cannot_be_taken_off_or_put_on(data, picture, toys):
+    without = {name: value for name, value in data.items() if name != "working"}
+    refused(without | {"version": 1})
+    plain = certiqa.certify(toys.mean, picture, 0.1, n=60, seed=11).to_dict()
+    refused(plain | {"version": 2, "working": data["working"]})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, True, 3, "x", [], {}, {"height": 7}, {"more": 1}, {"height": 6.0}, {"height": True}, {"height": 1},
+     {"height": 10**400}, {"height": 4097}, {"width": None}, {"norm": None}, {"norm": "0.5"}, {"norm": math.nan},
+     {"norm": -0.5}, {"norm": 10**400}, {"grid": []}, {"grid": math.inf}, {"step": True}, {"height": 12, "width": 16}],
+)  # fmt: skip
+def test_working_fields_that_break_their_rules(wrong, data):
+    if isinstance(wrong, dict) and wrong:
+        wrong = data["working"] | wrong
+    with pytest.raises(CertificateError):
+        Certificate.from_dict(data | {"working": wrong})
+
+
+@pytest.mark.parametrize("shape", [[3, 10**9, 10**9], [3, 1, 16], [3, 12, 10**300], [3, 12]])
+def test_shapes_that_no_resize_starts_from(shape, data):
+    with pytest.raises(CertificateError):
+        Certificate.from_dict(data | {"shape": shape})
+
+
+def test_what_is_loaded_answers_with_the_recomputed_norm(data):
+    """A stated norm within the last digits of another machine's is accepted, and not used."""
+    honest = Certificate.from_dict(copy.deepcopy(data))
+    data["working"]["norm"] *= 1 - 5e-10
+    assert Certificate.from_dict(data).working == honest.working
