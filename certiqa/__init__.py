@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from certiqa._version import __version__
 
 if TYPE_CHECKING:
-    from certiqa import data, errors, evaluation, metrics, samples
+    from certiqa import data, denoisers, errors, evaluation, metrics, samples
     from certiqa._certify import certify
     from certiqa.certificate import Certificate
     from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "certify",
     "data",
+    "denoisers",
     "errors",
     "evaluation",
     "metrics",
@@ -35,7 +36,7 @@ _HOMES = {
     "MedianSmoothing": "certiqa.smoothing.median",
     "certify": "certiqa._certify",
 }
-_ROOMS = ("data", "errors", "evaluation", "metrics", "samples")
+_ROOMS = ("data", "denoisers", "errors", "evaluation", "metrics", "samples")
 
 
 def __getattr__(name: str) -> object:

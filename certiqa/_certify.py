@@ -30,7 +30,7 @@ class _Options(TypedDict, total=False):
     n: int
     alpha: float
     side: Side
-    denoiser: Denoiser | None
+    denoiser: Denoiser | str | None
     output_range: tuple[float, float] | None
     batch_size: int | str
     device: torch.device | str | None
@@ -45,18 +45,22 @@ _OneImage = str | os.PathLike[str] | npt.NDArray[Any] | Image.Image
 
 
 @overload
-def certify(model: ScoreFn | str, image: _OneImage, sigma: float, **options: Unpack[_Options]) -> Certificate: ...
+def certify(
+    model: ScoreFn | str, image: _OneImage, sigma: float | None = None, **options: Unpack[_Options]
+) -> Certificate: ...
 @overload
-def certify(model: ScoreFn | str, image: torch.Tensor, sigma: float, **options: Unpack[_Options]) -> Any: ...
+def certify(
+    model: ScoreFn | str, image: torch.Tensor, sigma: float | None = None, **options: Unpack[_Options]
+) -> Any: ...
 def certify(
     model: ScoreFn | str,
     image: object,
-    sigma: float,
+    sigma: float | None = None,
     *,
     n: int = 2000,
     alpha: float = 1e-3,
     side: Side = "both",
-    denoiser: Denoiser | None = None,
+    denoiser: Denoiser | str | None = None,
     output_range: tuple[float, float] | None = None,
     batch_size: int | str = "auto",
     device: torch.device | str | None = None,
@@ -76,11 +80,12 @@ def certify(
         model: (B,3,H,W) float RGB in [0,1] -> (B,), (B,1) or (B,1,1), in eval mode; or the name of a metric
             ("builtin").
         image: a path, PIL image, uint8 or float array (H,W,3), tensor (3,H,W), or tensor (B,3,H,W).
-        sigma: standard deviation of the noise, for intensities in [0, 1]; 0.12 is usual.
+        sigma: standard deviation of the noise, for intensities in [0, 1]; 0.12 is usual. May be left out for a metric
+            that declares the one it was made for (``certified_sigma``).
         n: number of scores; more of them prove larger eps and narrower intervals.
         alpha: failure probability of the certificate, over the noise.
         side: "both"; "upper" bounds only rises (attackers usually raise a score); "lower" only falls.
-        denoiser: forward(x, sigma) -> x, put before the metric (DMS, DMS-IQA).
+        denoiser: forward(x, sigma) -> x, put before the metric (DMS, DMS-IQA); or the name of one (docs/denoisers.md).
         output_range: (lowest, highest) score. Scores are clamped to it, so that it holds; needed only for metrics that
             do not enforce a range themselves, to bound what n scores cannot.
         batch_size: noisy images per forward pass; halved when memory runs out. It never changes which noise is drawn.
@@ -93,8 +98,8 @@ def certify(
         resolution: resize the image (antialiased, linear) BEFORE the noise; the metric sees noise and image at that
             size. An integer is the shorter side (the longer one keeps the aspect ratio, rounded to the nearest pixel);
             a pair is (height, width). Every eps still is an l2 length in the pixels of the ORIGINAL image, of which the
-            resize passes on only a part: the smaller the working image, the larger the eps that is proved. None, or the
-            image's own size: no resize.
+            resize passes on only a part: the smaller the working image, the larger the eps that is proved. None: what
+            the metric declares (``certified_resolution``), else no resize. The image's own size: no resize.
 
     Returns:
         A Certificate; for a tensor (B,3,H,W) a list of B. The statement of each fails with probability at most alpha:

@@ -55,6 +55,16 @@ def check_sigma(value: object) -> float:
     return sigma
 
 
+def sigma_or_declared(value: object, model: object) -> float:
+    """``value``, or if it is None what the model declares as ``certified_sigma``."""
+    return check_sigma(getattr(model, "certified_sigma", None) if value is None else value)
+
+
+def resolution_or_declared(value: object, model: object) -> int | tuple[int, int] | None:
+    """``value``, or if it is None what the model declares as ``certified_resolution``."""
+    return check_resolution(getattr(model, "certified_resolution", None) if value is None else value)
+
+
 def check_alpha(value: object, name: str = "alpha") -> float:
     """A failure probability, in (0, 1)."""
     alpha = _real(value)

@@ -15,7 +15,8 @@ from certiqa import _checks as check
 from certiqa import _provenance as provenance
 from certiqa.certificate import Certificate, Provenance
 from certiqa.data.images import Picture
-from certiqa.errors import InputError, ModelOutputError, UnknownNameError
+from certiqa.denoisers import registry as denoiser_registry
+from certiqa.errors import InputError, ModelOutputError
 from certiqa.metrics import registry
 from certiqa.smoothing.audit import AUDIT_IMAGES, Finding, audit
 from certiqa.smoothing.base import BaseScore, ScoreFn, is_out_of_memory, resolve_device, resolve_dtype
@@ -48,7 +49,8 @@ class Order:
 
     @classmethod
     def of(cls, *, model: Any, denoiser: Any, **given: Any) -> Order:
-        sigma = check.check_sigma(given["sigma"])
+        if given["sigma"] is not None:
+            check.check_sigma(given["sigma"])
         n = check.check_count(given["n"], "n", 1, "Try n=2000.")
         alpha = check.check_alpha(given["alpha"])
         side = check.check_side(given["side"])
@@ -56,11 +58,13 @@ class Order:
         batch_size = check.check_batch_size(given["batch_size"])
         seed = check.check_seed(given["seed"])
         at = None if given["at"] is None else check.check_eps(given["at"], "at")
-        resolution = check.check_resolution(given["resolution"])
+        check.check_resolution(given["resolution"])
         metric, device = _metric(model, given["device"])
+        sigma = check.sigma_or_declared(given["sigma"], metric)
+        resolution = check.resolution_or_declared(given["resolution"], metric)
+        if isinstance(denoiser, str):
+            denoiser = denoiser_registry.load(denoiser, device)
         if denoiser is not None and not callable(denoiser):
-            if isinstance(denoiser, str):
-                raise UnknownNameError.among("denoiser", denoiser, ())
             raise InputError.of("denoiser", "must be callable: (images, sigma) -> images", denoiser)
         base = BaseScore(
             metric,

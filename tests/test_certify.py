@@ -74,6 +74,21 @@ def test_unknown_names(picture):
         certiqa.certify(mean, picture, 0.1, denoiser="unet")
 
 
+def test_a_metric_may_declare_its_sigma_and_resolution(picture):
+    def score(images):
+        return images.mean((1, 2, 3))
+
+    with pytest.raises(InputError, match=r"'sigma'.*Try sigma=0\.12"):
+        certiqa.certify(score, picture, n=20)
+    score.certified_sigma, score.certified_resolution = 0.3, 5
+    certificate = certiqa.certify(score, picture, n=20, seed=1)
+    assert certificate.sigma == 0.3
+    assert min(certificate.working.height, certificate.working.width) == 5
+    given = certiqa.certify(score, picture, 0.1, n=20, seed=1, resolution=tuple(picture.shape[1:]))
+    assert given.sigma == 0.1
+    assert given.working is None
+
+
 def test_grey_levels_for_sigma_are_recognised(picture):
     with pytest.raises(InputError, match=r"For grey levels of 255 pass sigma=0\.12\."):
         certiqa.certify(mean, picture, 30.6)

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from certiqa._version import __version__
-from certiqa.cli import certify, samples, score
+from certiqa.cli import certify, data, evaluate, models, samples, score, train
 from certiqa.cli._errors import INTERRUPTED, complain
 from certiqa.errors import CertiqaError
 
@@ -66,7 +66,11 @@ app = typer.Typer(
 )
 app.command(name="certify", epilog=certify.EPILOG)(certify.certify)
 app.command(name="score", epilog=score.EPILOG)(score.score)
+app.command(name="evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
+app.command(name="models", epilog=models.EPILOG)(models.models)
 app.command(name="samples")(samples.samples)
+app.add_typer(data.app, name="data")
+app.add_typer(train.app, name="train")
 
 
 def _version(asked: bool) -> None:

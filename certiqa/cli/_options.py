@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from certiqa.cli._eps import Eps
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from certiqa.statistics.statements import Side
 
 __all__ = ["Settings"]
+
+USUAL_SIGMA = 0.12
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Settings:
         taus: the changes of the score that were asked about.
     """
 
-    sigma: float
+    sigma: float | None
     n: int
     alpha: float
     side: Side
@@ -33,8 +35,22 @@ class Settings:
     output_range: tuple[float, float] | None
     device: str | None
     dtype: str
+    resolution: int | tuple[int, int] | None
     sizes: tuple[Eps, ...]
     taus: tuple[float, ...]
+
+    def completed(self, metric: Any) -> Settings:
+        """With the noise level and the resolution that the metric declares, where none were given."""
+        from certiqa import _checks as check
+
+        declared = getattr(metric, "certified_sigma", None) is not None
+        sigma = check.sigma_or_declared(self.sigma, metric) if declared else self.level
+        return replace(self, sigma=sigma, resolution=check.resolution_or_declared(self.resolution, metric))
+
+    @property
+    def level(self) -> float:
+        """The noise level, as given or usual."""
+        return USUAL_SIGMA if self.sigma is None else self.sigma
 
     @classmethod
     def of(cls, *, sizes: Sequence[str], taus: Sequence[float], **given: Any) -> Settings:
@@ -46,7 +62,7 @@ class Settings:
         from certiqa import _checks as check
 
         return cls(
-            sigma=check.check_sigma(given["sigma"]),
+            sigma=None if given["sigma"] is None else check.check_sigma(given["sigma"]),
             n=check.check_count(given["n"], "n", 1, "Try --n 2000."),
             alpha=check.check_alpha(given["alpha"]),
             side=check.check_side(given["side"]),
@@ -55,6 +71,7 @@ class Settings:
             output_range=check.check_output_range(_range(given["output_range"])),
             device=given["device"],
             dtype=given["dtype"],
+            resolution=check.check_resolution(_resolution(given["resolution"])),
             sizes=tuple(Eps.parse(text) for text in sizes),
             taus=tuple(check.check_tau(tau) for tau in taus),
         )
@@ -67,6 +84,19 @@ def _batch_size(text: str) -> int | str:
         if text == "auto":
             return text
         raise InputError.of("--batch-size", "must be 'auto' or a whole number >= 1", text) from None
+
+
+def _resolution(text: str | None) -> int | tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        sides = tuple(int(side) for side in text.lower().split("x"))
+    except ValueError:
+        sides = ()
+    if len(sides) not in (1, 2):
+        rule = "must be the shorter side, or HEIGHTxWIDTH, in whole pixels"
+        raise InputError.of("--resolution", rule, text, "Try --resolution 128, or --resolution 96x128.")
+    return sides[0] if len(sides) == 1 else sides
 
 
 def _range(text: str | None) -> tuple[float, ...] | None:

@@ -11,6 +11,7 @@ from certiqa._certify import certify
 from certiqa._progress import bar
 from certiqa.certificate import Certificate
 from certiqa.certificate.words import Row, rows
+from certiqa.cli._denoisers import denoiser_for
 from certiqa.cli._errors import Complaints
 from certiqa.cli._images import SAMPLE, image_path
 from certiqa.cli._models import load_model
@@ -22,19 +23,31 @@ from certiqa.cli._text import Report
 __all__ = ["run"]
 
 
-def run(images: list[str], model: str, settings: Settings, *, json: str | None, plot: str | None, quiet: bool) -> int:
+def run(
+    images: list[str],
+    model: str,
+    settings: Settings,
+    *,
+    denoiser: str | None = None,
+    json: str | None,
+    plot: str | None,
+    quiet: bool,
+) -> int:
     """Certify the images; the exit code.
 
     Raises:
-        CertiqaError: the model cannot be loaded, or an output cannot be written: found out before sampling.
+        CertiqaError: the model or the denoiser cannot be loaded, or an output cannot be written: found out before
+            sampling.
     """
     output, figures = JsonOutput(json, images), FigureOutput(plot, images)
     report = None if quiet else Report(len(images), silent=output.on_stdout)
     # What a model prints must not end up between the lines of JSON.
     with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
         metric, device = load_model(model, settings.device, settings.dtype)
-        work = _Work(settings, metric, device, output, figures, report, Complaints())
-        work.complaints.each(images, work.one)
+        settings = settings.completed(metric)
+        with denoiser_for(denoiser, settings.level, device) as before:
+            work = _Work(settings, metric, before, device, output, figures, report, Complaints())
+            work.complaints.each(images, work.one)
         if report is not None:
             report.finish(settings.alpha)
     return work.complaints.code
@@ -46,6 +59,7 @@ class _Work:
 
     settings: Settings
     metric: Any
+    denoiser: Any
     device: Any
     output: JsonOutput
     figures: FigureOutput
@@ -74,10 +88,11 @@ class _Work:
             certificate = certify(
                 self.metric,
                 path,
-                s.sigma,
+                s.level,
                 n=s.n,
                 alpha=s.alpha,
                 side=s.side,
+                denoiser=self.denoiser,
                 output_range=s.output_range,
                 batch_size=s.batch_size,
                 device=self.device,
@@ -85,6 +100,7 @@ class _Work:
                 seed=s.seed,
                 progress=progress or False,
                 at=at,
+                resolution=s.resolution,
             )
         if image.startswith(SAMPLE):
             named = dataclasses.replace(certificate.provenance, image=image)

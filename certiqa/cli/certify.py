@@ -13,6 +13,7 @@ Examples:
   certiqa certify sample:coffee
   certiqa certify photo.jpg --eps grey:0.05 --tau 5
   certiqa certify photo.jpg --eps 0.1 --eps 0.2 --n 10000 --plot photo.png
+  certiqa certify photo.jpg --resolution 64 --sigma 0.25 --eps linf:2/255
   certiqa certify photos/*.jpg --json certificates.jsonl --plot figures/
   certiqa certify photo.jpg --json - | jq .score
   certiqa certify photo.jpg --model python:my_metrics:sharpness --range 0,1
@@ -30,17 +31,22 @@ other images are done; 130 Ctrl-C, what was done is kept.
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE", help="Image files, or sample:NAME.")]
 Model = Annotated[str, typer.Option(help="Name of a metric, or python:package.module:attribute.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1. Default: a GPU if there is one.")]
+_SIGMA = "Standard deviation of the noise, for images in [0, 1]. Default: what the metric declares, else 0.12."
 _SEED = "Repeat the noise of this seed, and put the seed into the JSON. Default: fresh noise."
 _TAU = "Print the eps within which no attack moves the score by more than T; repeat for several."
+_RESOLUTION = "Resize before the noise: the shorter side, or HEIGHTxWIDTH. Sizes of attacks stay those of the original."
+_DENOISER = "Put before the metric: a name, a .safetensors file, or python:package.module:attribute."
 _JSON = "Write JSON: - (lines on stdout), a .jsonl, a .json (one image), or a folder."
 
 
 def certify(
     images: Images,
     model: Model = "builtin",
-    sigma: Annotated[float, typer.Option(help="Standard deviation of the noise, for images in [0, 1].")] = 0.12,
+    denoiser: Annotated[str | None, typer.Option(metavar="D", help=_DENOISER)] = None,
+    sigma: Annotated[float | None, typer.Option(help=_SIGMA)] = None,
     eps: Annotated[list[str] | None, typer.Option(metavar="E", help="Size of attack; repeat for several.")] = None,
     tau: Annotated[list[float] | None, typer.Option(metavar="T", help=_TAU)] = None,
+    resolution: Annotated[str | None, typer.Option(metavar="R", help=_RESOLUTION)] = None,
     n: Annotated[int, typer.Option(help="Number of scores of each image.")] = 2000,
     alpha: Annotated[float, typer.Option(help="Failure probability of each certificate.")] = 1e-3,
     side: Annotated[str, typer.Option(help="both; upper bounds rises only; lower bounds falls only.")] = "both",
@@ -75,7 +81,8 @@ def certify(
         dtype=dtype,
         batch_size=batch_size,
         output_range=output_range,
+        resolution=resolution,
     )
     from certiqa.cli._run import run
 
-    return run(images, model, settings, json=json, plot=plot, quiet=quiet)
+    return run(images, model, settings, denoiser=denoiser, json=json, plot=plot, quiet=quiet)

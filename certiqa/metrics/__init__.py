@@ -3,6 +3,6 @@
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import AnySize, CropGrid, Resized
 from certiqa.metrics.registry import card, load, names, register
-from certiqa.metrics.registry import list_metrics as list  # noqa: A004
+from certiqa.metrics.registry import list_metrics as list
 
 __all__ = ["AnySize", "CropGrid", "MetricCard", "MetricModule", "Resized", "card", "list", "load", "names", "register"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -29,13 +29,15 @@ class MetricCard:
         weights_sha256: of the weight file on record; None if it has none, or its hash is not on record.
         extra: what ``pip install 'certiqa[...]'`` it needs; None if it needs nothing more.
         needs_weights: whether :func:`certiqa.metrics.load` must be told a weight file.
-        trained_on: data sets (as :func:`certiqa.data.open_dataset` names them) whose images it was trained on; figures on
-            these flatter it, except on a part that was kept apart.
+        trained_on: data sets (as :func:`certiqa.data.open_dataset` names them) whose images it was trained on; figures
+            on these flatter it, except on a part that was kept apart.
+        certified_sigma: the noise level that it was made for, which :func:`certiqa.certify` takes if it is told none.
+        certified_resolution: likewise the working resolution (the shorter side); None: the image's own.
 
     >>> MetricCard("grey", "mean grey level", None, (0.0, 1.0), True)
     MetricCard(name='grey', summary='mean grey level', lower_better=None, output_range=(0.0, 1.0), range_enforced=True,
      input=AnySize(min_size=1), licence='unknown', paper='', weights_sha256=None, extra=None, needs_weights=False,
-     trained_on=())
+     trained_on=(), certified_sigma=None, certified_resolution=None)
     """
 
     name: str
@@ -43,13 +45,15 @@ class MetricCard:
     lower_better: bool | None
     output_range: tuple[float, float] | None = None
     range_enforced: bool = False
-    input: InputPolicy = AnySize()
+    input: InputPolicy = field(default_factory=AnySize)
     licence: str = "unknown"
     paper: str = ""
     weights_sha256: str | None = None
     extra: str | None = None
     needs_weights: bool = False
     trained_on: tuple[str, ...] = ()
+    certified_sigma: float | None = None
+    certified_resolution: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain JSON values; ``input`` becomes words."""
@@ -89,6 +93,16 @@ class MetricModule(nn.Module):
     def lower_better(self) -> bool | None:
         """``card.lower_better``."""
         return self.card.lower_better
+
+    @property
+    def certified_sigma(self) -> float | None:
+        """``card.certified_sigma``."""
+        return self.card.certified_sigma
+
+    @property
+    def certified_resolution(self) -> int | None:
+        """``card.certified_resolution``."""
+        return self.card.certified_resolution
 
     @property
     def min_size(self) -> int:

@@ -179,7 +179,7 @@ def _entry(name: str) -> _Entry:
 
 
 def _family(prefix: str) -> Family:
-    family: Family = import_module(_FAMILIES[prefix])  # type: ignore[assignment]
+    family: Family = import_module(_FAMILIES[prefix])
     return family
 
 

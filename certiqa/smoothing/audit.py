@@ -9,6 +9,9 @@ Hazards, by the name under which they are found:
 * ``per-sample-randomness`` (refused): scores are random beyond the noise; their independence cannot be checked.
 * ``batch-coupled`` (refused): an image's score depends on the other images of its batch, or on its place among them.
 * ``in-place-edit`` (refused): the model writes into its input.
+* ``ignores-input`` (refused): the denoiser returns the same image whatever it is given: it knows the picture already.
+* ``sigma-untrained``: the denoiser says (``sigma_range``) that it was trained for other noise levels: sound, but it may
+  denoise badly (reported in the certificate).
 * ``range-not-kept``: a model that claims to enforce its range leaves it (refused); scores leave a range that the caller
   declared: they are clamped (reported in the certificate).
 
@@ -22,7 +25,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -88,8 +91,9 @@ def audit(
     score = _Scorer(base, min(batch_size, AUDIT_IMAGES))
     with _global_random_states(), torch.no_grad():
         raw, found = _behaviour(score, noisy)
-    findings += found
+        findings += [*found, *_ignores_input(base, noisy)]
     findings += _range(base, raw, range_claimed)
+    findings += _untrained(base)
     _refuse(findings)
     return tuple(findings)
 
@@ -220,6 +224,31 @@ def _coupling(score: _Scorer, noisy: Tensor, first: Tensor, repeated: float) -> 
             "its place among them. Normalise per image, or pass batch_size=1."
         )
         yield Finding("batch-coupled", True, message)
+
+
+def _ignores_input(base: BaseScore, noisy: Tensor) -> Iterator[Finding]:
+    """Does the denoiser tell an image from its negative?"""
+    if base.denoiser is None:
+        return
+    seen: list[Tensor] = []
+
+    def look(images: Tensor) -> Tensor:
+        seen.append(images.detach().clone())
+        return images.mean((1, 2, 3))
+
+    looking = replace(base, model=look, output_range=None)
+    for images in (noisy[:1].clone(), 1.0 - noisy[:1]):
+        looking.raw(images)
+    if torch.equal(*seen):
+        message = "The denoiser returns the same image for a picture and its negative, so it does not look at them."
+        yield Finding("ignores-input", True, f"{message} A denoiser must make its image out of the noisy one alone.")
+
+
+def _untrained(base: BaseScore) -> Iterator[Finding]:
+    trained = getattr(base.denoiser, "sigma_range", None)
+    if trained is not None and not trained[0] * (1 - 1e-6) <= base.sigma <= trained[1] * (1 + 1e-6):
+        message = f"The denoiser was trained for sigma from {trained[0]:g} to {trained[1]:g}, not for {base.sigma:g}"
+        yield Finding("sigma-untrained", False, f"{message}: it may denoise badly. The certificate holds all the same.")
 
 
 def _range(base: BaseScore, scores: Tensor, claimed: bool) -> Iterator[Finding]:

@@ -29,7 +29,9 @@ def mean(x):
     return x.mean((1, 2, 3))
 """
 OPTIONS = {
-    "certify": "model sigma eps tau n alpha side seed device dtype batch-size range json plot quiet",
+    "certify": (
+        "model denoiser resolution sigma eps tau n alpha side seed device dtype batch-size range json plot quiet"
+    ),
     "score": "model sigma n seed device json",
 }
 
@@ -117,7 +119,10 @@ def test_help_names_every_option_and_gives_examples(invoke: Invoke, command: str
 def test_the_overview_names_every_command(invoke: Invoke) -> None:
     result = invoke(["--help"])
     assert result.exit_code == 0
-    assert all(f"\n  {name} " in result.stdout for name in ("certify", "score", "samples"))
+    assert all(
+        f"\n  {name} " in result.stdout
+        for name in ("certify", "score", "samples", "models", "evaluate", "data", "train")
+    )
     assert "certiqa certify sample:coffee" in result.stdout
     assert "--install-completion" not in result.stdout
 

@@ -66,13 +66,13 @@ def test_structure_is_lost(kind):
 
 
 def test_the_global_random_states_stay():
-    torch.manual_seed(5), np.random.seed(5)
-    expected = torch.rand(3), np.random.rand(3)
-    torch.manual_seed(5), np.random.seed(5)
+    torch.manual_seed(5), np.random.seed(5)  # noqa: NPY002
+    expected = torch.rand(3), np.random.rand(3)  # noqa: NPY002
+    torch.manual_seed(5), np.random.seed(5)  # noqa: NPY002
     for kind in TYPES:
         distort(photograph(), kind, 2, seed=9)
     assert torch.equal(torch.rand(3), expected[0])
-    assert np.array_equal(np.random.rand(3), expected[1])
+    assert np.array_equal(np.random.rand(3), expected[1])  # noqa: NPY002
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 40), (64, 33)])
