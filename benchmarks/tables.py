@@ -62,11 +62,12 @@ def builtin_file() -> str:
 def cost_tables() -> str:
     """Ratios to the bare forward pass, and peak memory."""
     data = load("certify_cost.json")
-    lines = ["| image | bare forward | noise | model | rest | certify in all |", "|---|---|---|---|---|---|"]
+    lines = ["| image | n | bare forward | noise | model | rest | certify in all |", "|---|---|---|---|---|---|---|"]
     for row in data["times"]:
         r = row["over_bare_forward"]
         size = f"{row['image']} {row['shape'][2]}x{row['shape'][1]}"
-        lines.append(f"| {size} | 1 | {r['noise']:.3f} | {r['model']:.3f} | {r['rest']:.3f} | {r['total']:.3f} |")
+        shares = " | ".join(f"{r[part]:.3f}" for part in ("noise", "model", "rest", "total"))
+        lines.append(f"| {size} | {row['n']} | 1 | {shares} |")
     side = data["memory_side"]
     lines += ["", f"| scores n ({side}x{side} image) | peak memory of the process |", "|---|---|"]
     lines += [f"| {n} | {mb:.0f} MB |" for n, mb in data["peak_megabytes"].items()]
@@ -76,16 +77,14 @@ def cost_tables() -> str:
 def attack_table() -> str:
     """Where attacked medians ended up."""
     data = load("attack_certificate.json")
-    head = (
-        "| image | eps | attack | certified interval | score | median after the attack | share of the room | inside |"
-    )
-    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    head = "| image | n | eps | attack | certified interval | score | median after | share of the room | inside |"
+    lines = [head, "|---|---|---|---|---|---|---|---|---|"]
     for r in data["rows"]:
         interval = f"[{r['lower']:.2f}, {r['upper']:.2f}]"
         verdict = "yes" if r["inside"] and r["within_budget"] else "**NO**"
         image = f"{r['image']} {r['size']}x{r['size']}"
         moved = f"{r['score']:.2f} | {r['median_after']:.2f} | {100 * r['share_of_room']:.0f} %"
-        lines.append(f"| {image} | {r['eps']:.3f} | {r['attack']} | {interval} | {moved} | {verdict} |")
+        lines.append(f"| {image} | {r['n']} | {r['eps']:.3f} | {r['attack']} | {interval} | {moved} | {verdict} |")
     return "\n".join(lines)
 
 

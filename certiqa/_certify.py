@@ -38,7 +38,7 @@ class _Options(TypedDict, total=False):
     seed: int | None
     progress: bool | Progress
     at: float | None
-    resolution: int | tuple[int, int] | None
+    resolution: int | tuple[int, int] | str | None
 
 
 _OneImage = str | os.PathLike[str] | npt.NDArray[Any] | Image.Image
@@ -68,7 +68,7 @@ def certify(
     seed: int | None = None,
     progress: bool | Progress = False,
     at: float | None = None,
-    resolution: int | tuple[int, int] | None = None,
+    resolution: int | tuple[int, int] | str | None = None,
 ) -> Any:
     """Certify how far an attack can move a metric's smoothed score of an image.
 
@@ -99,7 +99,7 @@ def certify(
             size. An integer is the shorter side (the longer one keeps the aspect ratio, rounded to the nearest pixel);
             a pair is (height, width). Every eps still is an l2 length in the pixels of the ORIGINAL image, of which the
             resize passes on only a part: the smaller the working image, the larger the eps that is proved. None: what
-            the metric declares (``certified_resolution``), else no resize. The image's own size: no resize.
+            the metric declares (``certified_resolution``), else no resize. "native", or the image's own size: none.
 
     Returns:
         A Certificate; for a tensor (B,3,H,W) a list of B. The statement of each fails with probability at most alpha:

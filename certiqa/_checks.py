@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 LARGEST_SIGMA = 4.0
+NATIVE = "native"
 LARGEST_RESOLUTION = 4096
 LEAST_ALPHA = 1e-300  # what is left of it after it has been shared out must still be a normal float
 
@@ -61,7 +62,9 @@ def sigma_or_declared(value: object, model: object) -> float:
 
 
 def resolution_or_declared(value: object, model: object) -> int | tuple[int, int] | None:
-    """``value``, or if it is None what the model declares as ``certified_resolution``."""
+    """``value``, or if it is None what the model declares as ``certified_resolution``; None for "native"."""
+    if isinstance(value, str) and value == NATIVE:
+        return None
     return check_resolution(getattr(model, "certified_resolution", None) if value is None else value)
 
 
@@ -152,12 +155,14 @@ def check_batch_size(value: object) -> int | str:
 
 
 def check_resolution(value: object) -> int | tuple[int, int] | None:
-    """None (the image's own size), the shorter side, or (height, width); from 2 to 4096 pixels."""
+    """None (the model's or the image's own), the shorter side, or (height, width); from 2 to 4096 pixels."""
     if value is None or _is_side(value):
         return value if value is None else int(cast(Integral, value))
     if isinstance(value, tuple | list) and len(value) == 2 and _is_side(value[0]) and _is_side(value[1]):
         return int(value[0]), int(value[1])
-    rule = f"must be None, the shorter side, or (height, width), in whole pixels from 2 to {LARGEST_RESOLUTION}"
+    rule = (
+        f"must be None, 'native', the shorter side, or (height, width), in whole pixels from 2 to {LARGEST_RESOLUTION}"
+    )
     raise InputError.of("resolution", rule, value, "Try resolution=128.")
 
 

@@ -58,7 +58,7 @@ class Order:
         batch_size = check.check_batch_size(given["batch_size"])
         seed = check.check_seed(given["seed"])
         at = None if given["at"] is None else check.check_eps(given["at"], "at")
-        check.check_resolution(given["resolution"])
+        check.resolution_or_declared(given["resolution"], None)
         metric, device = _metric(model, given["device"])
         sigma = check.sigma_or_declared(given["sigma"], metric)
         resolution = check.resolution_or_declared(given["resolution"], metric)
@@ -141,7 +141,7 @@ class Order:
         seconds: dict[str, float],
         working: Working | None,
     ) -> Provenance:
-        resized = () if working is None else (f"antialiased bilinear resize to {working} before the noise",)
+        resized = () if working is None else (_resize_words(picture, working),)
         return Provenance(
             image=picture.name,
             image_sha256=picture.sha256(),
@@ -157,6 +157,12 @@ class Order:
             findings=tuple(f"[{f.hazard}] {f.message}" for f in findings),
             **self.identity,  # type: ignore[arg-type]
         )
+
+
+def _resize_words(picture: Picture, working: Working) -> str:
+    stretch = working.height * picture.width / (working.width * picture.height)
+    distorted = "" if 0.9 <= stretch <= 1.1 else ", which changes the aspect ratio"
+    return f"antialiased bilinear resize to {working} before the noise{distorted}"
 
 
 def _metric(model: Any, device: Any) -> tuple[ScoreFn, torch.device]:

@@ -79,7 +79,7 @@ def test_the_worst_attack_uses_up_the_bound_and_never_more():
     """The certificate fails with probability 1e-3 (its seed is fixed)."""
     found = shares()
     assert max(found) <= 1
-    assert min(found[2:]) > 0.85  # what is missing is the band's width, not the norm
+    assert min(found[2:]) > 0.75  # what is missing is the band's width, not the norm
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.8])
@@ -200,7 +200,7 @@ def test_wrong_resolutions(wrong, toys):
         lambda: MedianSmoothing(toys.mean, 0.1, resolution=wrong),
         lambda: certiqa.DenoisedMedianSmoothing(toys.mean, lambda x, sigma: x, 0.1, resolution=wrong),
     ):
-        with pytest.raises(InputError, match="The parameter 'resolution' must be None, the shorter side, or"):
+        with pytest.raises(InputError, match="The parameter 'resolution' must be None, 'native', the shorter side, or"):
             call()
 
 

@@ -141,11 +141,11 @@ def _working(raw: Any, shape: tuple[int, ...], sigma: float) -> Working:
     names = [field.name for field in dataclasses.fields(Working)]
     if sorted(raw) != sorted(names):
         raise ValueError(f"working must have the fields {', '.join(names)}")
-    size = check.check_resolution([raw["height"], raw["width"]])
-    sides = tuple(check.check_count(side, "shape", 2) for side in shape[1:])
-    if not isinstance(size, tuple) or size == sides or not fits((sides[0], sides[1]), size):
-        raise ValueError("working must be the size of another image than 'shape' says")
-    found = Working.of((sides[0], sides[1]), size, check.check_sigma(sigma))
+    height, width = (check.check_count(raw[side], side, 2) for side in ("height", "width"))
+    channels, *sides = (check.check_count(side, "shape", 2) for side in shape)
+    if channels != 3 or sides == [height, width] or not fits((sides[0], sides[1]), (height, width)):
+        raise ValueError("working must be the size of another RGB image than 'shape' says")
+    found = Working.of((sides[0], sides[1]), (height, width), check.check_sigma(sigma))
     for name in ("norm", "grid", "step"):
         stated = _typed(name, raw[name], int | float)
         if not math.isclose(stated, getattr(found, name), rel_tol=1e-9):

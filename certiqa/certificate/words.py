@@ -58,10 +58,12 @@ class Row:
         """The row as text, one cell per heading."""
         mark = "" if self.interval.simultaneous else "*"
         return (
-            f"{self.eps:.4g}{mark}",
-            f"{percentile.rms_grey_levels(self.eps, self.dimension):.3g}",
-            f"{percentile.psnr_db(self.eps, self.dimension):.1f} dB",
-            f"{255 * percentile.linf_step(self.eps, self.dimension):.2g}/255",
+            f"{towards(self.eps, 4, up=False)}{mark}",
+            towards(percentile.rms_grey_levels(self.eps, self.dimension), 3, up=False),
+            f"{math.ceil(10 * percentile.psnr_db(self.eps, self.dimension) - 1e-6) / 10:.1f} dB"
+            if self.eps
+            else "inf dB",
+            f"{towards(255 * percentile.linf_step(self.eps, self.dimension), 3, up=False)}/255",
             self._interval_words(),
             outward(self.tau, up=True),
             outward(self.tau_deployed, up=True),
@@ -120,6 +122,19 @@ def _row(certificate: Certificate, eps: float | None, at: float | None) -> Row:
 def finite(value: float) -> float | None:
     """The value, or None (null in JSON) for an infinite one."""
     return value if math.isfinite(value) else None
+
+
+def towards(value: float, digits: int, *, up: bool) -> str:
+    """So many significant digits, rounded one way; a value within 1e-9 of a rounded one is taken to be that one.
+
+    >>> towards(0.9065, 2, up=False), towards(1.9999999999, 2, up=False), towards(2.499, 3, up=True)
+    ('0.9', '2', '2.5')
+    """
+    nearest = float(f"{value:.{digits}g}")
+    if abs(nearest - value) <= 1e-9 * abs(value):
+        return f"{nearest:.{digits}g}"
+    context = Context(prec=digits, rounding=ROUND_CEILING if up else ROUND_FLOOR)
+    return f"{float(context.create_decimal(repr(float(value)))):.{digits}g}"
 
 
 def outward(value: float, *, up: bool) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Settings"]
 
 USUAL_SIGMA = 0.12
+NATIVE = "native"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Settings:
     output_range: tuple[float, float] | None
     device: str | None
     dtype: str
-    resolution: int | tuple[int, int] | None
+    resolution: int | tuple[int, int] | str | None
     sizes: tuple[Eps, ...]
     taus: tuple[float, ...]
 
@@ -45,7 +46,7 @@ class Settings:
 
         declared = getattr(metric, "certified_sigma", None) is not None
         sigma = check.sigma_or_declared(self.sigma, metric) if declared else self.level
-        return replace(self, sigma=sigma, resolution=check.resolution_or_declared(self.resolution, metric))
+        return replace(self, sigma=sigma)
 
     @property
     def level(self) -> float:
@@ -71,7 +72,7 @@ class Settings:
             output_range=check.check_output_range(_range(given["output_range"])),
             device=given["device"],
             dtype=given["dtype"],
-            resolution=check.check_resolution(_resolution(given["resolution"])),
+            resolution=_checked_resolution(given["resolution"]),
             sizes=tuple(Eps.parse(text) for text in sizes),
             taus=tuple(check.check_tau(tau) for tau in taus),
         )
@@ -86,15 +87,22 @@ def _batch_size(text: str) -> int | str:
         raise InputError.of("--batch-size", "must be 'auto' or a whole number >= 1", text) from None
 
 
-def _resolution(text: str | None) -> int | tuple[int, ...] | None:
-    if text is None:
-        return None
+def _checked_resolution(text: str | None) -> int | tuple[int, int] | str | None:
+    from certiqa import _checks as check
+
+    value = _resolution(text)
+    return value if value == NATIVE else check.check_resolution(value)
+
+
+def _resolution(text: str | None) -> int | tuple[int, ...] | str | None:
+    if text is None or text == NATIVE:
+        return text
     try:
         sides = tuple(int(side) for side in text.lower().split("x"))
     except ValueError:
         sides = ()
     if len(sides) not in (1, 2):
-        rule = "must be the shorter side, or HEIGHTxWIDTH, in whole pixels"
+        rule = "must be the shorter side, or HEIGHTxWIDTH, in whole pixels, or native"
         raise InputError.of("--resolution", rule, text, "Try --resolution 128, or --resolution 96x128.")
     return sides[0] if len(sides) == 1 else sides
 

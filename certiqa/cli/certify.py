@@ -34,7 +34,10 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1. Default: a 
 _SIGMA = "Standard deviation of the noise, for images in [0, 1]. Default: what the metric declares, else 0.12."
 _SEED = "Repeat the noise of this seed, and put the seed into the JSON. Default: fresh noise."
 _TAU = "Print the eps within which no attack moves the score by more than T; repeat for several."
-_RESOLUTION = "Resize before the noise: the shorter side, or HEIGHTxWIDTH. Sizes of attacks stay those of the original."
+_RESOLUTION = (
+    "Resize before the noise: the shorter side, HEIGHTxWIDTH, or native. Sizes of attacks stay those of the original. "
+    "Default: what the metric declares, else native."
+)
 _DENOISER = "Put before the metric: a name, a .safetensors file, or python:package.module:attribute."
 _JSON = "Write JSON: - (lines on stdout), a .jsonl, a .json (one image), or a folder."
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Resize", "axis_matrix", "spectral_norm"]
+__all__ = ["Resize", "axis_matrix", "spectral_norm", "working_size"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +25,25 @@ _UNIT = 2.0**-53  # the unit roundoff of float64
 _ABOVE = 1e-10  # how far above the computed eigenvalue the vector of the bound is taken, relative to it
 
 
-@lru_cache(maxsize=16)
+def working_size(height: int, width: int, resolution: int | tuple[int, int] | None) -> tuple[int, int]:
+    """(height, width) at which the noise is added to an image of height x width.
+
+    A pair is that size itself. An integer is the shorter side after the resize; the longer one keeps the aspect ratio,
+    rounded to the nearest integer (halves up), exactly. None: the image's own size.
+
+    >>> working_size(384, 512, 96), working_size(500, 333, 64), working_size(384, 512, (96, 96))
+    ((96, 128), (96, 64), (96, 96))
+    """
+    if resolution is None:
+        return height, width
+    if isinstance(resolution, tuple):
+        return resolution
+    short, long = sorted((height, width))
+    longer = (2 * long * resolution + short) // (2 * short)
+    return (resolution, longer) if height <= width else (longer, resolution)
+
+
+@lru_cache(maxsize=4)
 def axis_matrix(length: int, target: int) -> Floats:
     """The resize of one axis: float64 (target, length), read-only; no entry is negative, rows sum to 1.
 

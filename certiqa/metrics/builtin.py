@@ -27,7 +27,7 @@ from certiqa.errors import WeightsError
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import AnySize
 
-__all__ = ["CARD", "BuiltinMetric", "Widths", "load", "load_builtin"]
+__all__ = ["CARD", "BuiltinMetric", "Widths", "load", "load_builtin", "network"]
 
 WEIGHTS_FILE = "builtin.safetensors"
 WEIGHTS_SHA256 = "9cf50fc2fb000fb24475163379113ec0e628e1380bcfcd6caec8e0485a3cd364"
@@ -152,17 +152,17 @@ def _mean_and_spread(features: Tensor) -> Tensor:
     return torch.cat((mean, (variance + _SPREAD_FLOOR).sqrt()), dim=1)
 
 
-def _packaged() -> bytes:
-    return resources.files("certiqa.metrics").joinpath("weights", WEIGHTS_FILE).read_bytes()
+def _packaged(file: str) -> bytes:
+    return resources.files("certiqa.metrics").joinpath("weights", file).read_bytes()
 
 
-def _verified_weights() -> Mapping[str, Tensor]:
+def _verified_weights(file: str, sha256: str) -> Mapping[str, Tensor]:
     """The packaged tensors, once their bytes are known to be the published ones; else WeightsError."""
-    content = _packaged()
+    content = _packaged(file)
     found = hashlib.sha256(content).hexdigest()
-    if found != WEIGHTS_SHA256:
+    if found != sha256:
         raise WeightsError(
-            f"The packaged weights {WEIGHTS_FILE!r} must have sha256 {WEIGHTS_SHA256}. Got {found} instead: "
+            f"The packaged weights {file!r} must have sha256 {sha256}. Got {found} instead: "
             "the file was changed or damaged; reinstall certiqa."
         )
     return parse_safetensors(content)
@@ -208,14 +208,23 @@ def load_builtin(
     The global random state is left as it was. Raises WeightsError when the packaged file is not the published one, or
     when ``weights`` is not a file for this network.
     """
-    tensors, card = (_verified_weights(), CARD) if weights is None else (None, CARD)
-    if tensors is None:
-        tensors, found = _weights_of(Path(os.fspath(weights)))  # type: ignore[arg-type]
-        card = replace(CARD, weights_sha256=found, summary=f"the built-in network with the weights {weights}")
+    if weights is None:
+        return network(WEIGHTS_FILE, WEIGHTS_SHA256).to(device or "cpu")
+    tensors, found = _weights_of(Path(os.fspath(weights)))
+    card = replace(CARD, weights_sha256=found, summary=f"the built-in network with the weights {os.fspath(weights)}")
+    return _filled(tensors, card).to(device or "cpu")
+
+
+def network(file: str, sha256: str) -> BuiltinMetric:
+    """The network with weights of the package, on the CPU, frozen; WeightsError if they are not the published ones."""
+    return _filled(_verified_weights(file, sha256), CARD)
+
+
+def _filled(tensors: Mapping[str, Tensor], card: MetricCard) -> BuiltinMetric:
     with torch.device("meta"):
         metric = BuiltinMetric(card=card)
     metric.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     for parameter in metric.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return metric.to(device or "cpu").requires_grad_(False).eval()
+    return metric.requires_grad_(False).eval()

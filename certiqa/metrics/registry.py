@@ -63,6 +63,7 @@ def _lazy(module: str) -> _Entry:
 
 _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
+    "builtin-certified": _lazy("certiqa.metrics.builtin_certified"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
 }
 _FAMILIES = {"pyiqa": "certiqa.metrics.pyiqa"}
@@ -114,7 +115,7 @@ def names() -> tuple[str, ...]:
     """The names that :func:`load` knows here and now, sorted; a family's only if its package is installed.
 
     >>> names()[:2]
-    ('builtin', 'linearityiqa')
+    ('builtin', 'builtin-certified')
     """
     more = (f"{prefix}:{name}" for prefix in _FAMILIES for name in _names_of(prefix) or ())
     return tuple(sorted((*_METRICS, *more)))
@@ -151,7 +152,7 @@ def load(
     """A metric by name: eval mode, parameters frozen, on ``device`` (default: a GPU if there is one, else the CPU).
 
     Args:
-        name: "builtin", "linearityiqa", "pyiqa:NAME", or what :func:`register` made known.
+        name: "builtin", "builtin-certified", "linearityiqa", "pyiqa:NAME", or what :func:`register` made known.
         device: a torch device.
         weights: a weight file that replaces the published weights; needed where nothing is published that certiqa could
             load by itself (the card's ``needs_weights``).

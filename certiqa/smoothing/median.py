@@ -33,7 +33,7 @@ class _Smoothing(nn.Module):
         output_range: tuple[float, float] | None,
         dtype: str | torch.dtype,
         seed: int | None,
-        resolution: int | tuple[int, int] | None,
+        resolution: int | tuple[int, int] | str | None,
     ) -> None:
         super().__init__()
         if not callable(model):
@@ -48,7 +48,7 @@ class _Smoothing(nn.Module):
         self.dtype = dtype
         resolve_dtype(model, dtype)
         self.seed = check.check_seed(seed)
-        self.resolution = check.check_resolution(resolution)
+        self.resolution = check.resolution_or_declared(resolution, model)
 
     def extra_repr(self) -> str:
         resolution = "" if self.resolution is None else f", resolution={self.resolution}"
@@ -147,7 +147,7 @@ class MedianSmoothing(_Smoothing):
         output_range: clamp scores to (lowest, highest); default: the range that the model itself enforces, if any.
         dtype: "auto", "float32", "float64", or "bfloat16" / "float16" under autocast.
         seed: None for fresh noise at every call, or a whole number: noise keyed by seed and image.
-        resolution: resize images before the noise: None, the shorter side, or (height, width), as for
+        resolution: resize images before the noise: the shorter side, (height, width), "native" or None, as for
             :func:`certiqa.certify`. The guarantee speaks of eps in the original's pixels.
 
     Source: Chiang et al. 2020 (arXiv 2007.03730).
@@ -168,7 +168,7 @@ class MedianSmoothing(_Smoothing):
         output_range: tuple[float, float] | None = None,
         dtype: str | torch.dtype = "auto",
         seed: int | None = None,
-        resolution: int | tuple[int, int] | None = None,
+        resolution: int | tuple[int, int] | str | None = None,
     ) -> None:
         super().__init__(model, None, sigma, n, batch_size, output_range, dtype, seed, resolution)
 
@@ -211,7 +211,7 @@ class DenoisedMedianSmoothing(_Smoothing):
         output_range: tuple[float, float] | None = None,
         dtype: str | torch.dtype = "auto",
         seed: int | None = None,
-        resolution: int | tuple[int, int] | None = None,
+        resolution: int | tuple[int, int] | str | None = None,
     ) -> None:
         if not callable(denoiser):
             raise InputError.of("denoiser", "must be callable: (images, sigma) -> images", denoiser)

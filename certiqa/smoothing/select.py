@@ -9,9 +9,10 @@ from torch import Tensor
 
 from certiqa._provenance import model_name
 from certiqa.data.images import Picture
+from certiqa.data.resize import working_size
 from certiqa.errors import ImageError, InputError
 from certiqa.smoothing.noise import FineNoise, FloatNoise, LatticeNoise, Noise, noise_key
-from certiqa.smoothing.working import Working, fits, grid_pixels, working_digest, working_size
+from certiqa.smoothing.working import Working, fits, grid_pixels, working_digest
 
 __all__ = ["View", "check_size", "noise_for", "pixels_on", "view_of"]
 

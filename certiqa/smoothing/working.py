@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,10 +26,10 @@ from certiqa.data.resize import Resize
 if TYPE_CHECKING:
     from certiqa.data.images import Picture
 
-__all__ = ["Working", "fits", "grid_pixels", "subdivision", "working_digest", "working_size"]
+__all__ = ["Working", "fits", "grid_pixels", "subdivision", "working_digest"]
 
 _STEPS_PER_SIGMA = 1 << 14
-_LARGEST = 1 << 26
+_LARGEST = 1 << 25
 _FINEST = 1 << 15  # 255 * 2**15 + 10 sigma in steps stays below 2**24: every value is a float32
 
 
@@ -47,26 +48,8 @@ def subdivision(sigma: float) -> int:
     return k
 
 
-def working_size(height: int, width: int, resolution: int | tuple[int, int] | None) -> tuple[int, int]:
-    """(height, width) at which the noise is added to an image of height x width.
-
-    A pair is that size itself. An integer is the shorter side after the resize; the longer one keeps the aspect ratio,
-    rounded to the nearest integer (halves up), exactly. None: the image's own size.
-
-    >>> working_size(384, 512, 96), working_size(500, 333, 64), working_size(384, 512, (96, 96))
-    ((96, 128), (96, 64), (96, 96))
-    """
-    if resolution is None:
-        return height, width
-    if isinstance(resolution, tuple):
-        return resolution
-    short, long = sorted((height, width))
-    longer = (2 * long * resolution + short) // (2 * short)
-    return (resolution, longer) if height <= width else (longer, resolution)
-
-
 def fits(original: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether the matrices of this resize and its result are of a reasonable size: 2**26 numbers each at most."""
+    """Whether the matrices of this resize and its result are of a reasonable size: 2**25 numbers each at most."""
     return max(original[0] * size[0], original[1] * size[1], size[0] * size[1]) <= _LARGEST
 
 
@@ -125,7 +108,7 @@ class Working:
         if radius == math.inf:
             return math.inf
         left = radius - self.grid - 4 * math.ulp(radius) if radius > self.grid else 0.0
-        eps = max(0.0, left / self.norm)
+        eps = min(max(0.0, left / self.norm), sys.float_info.max)
         while eps > 0 and self.at_work(eps) > radius:
             eps *= 1 - 2.0**-50
         return eps
@@ -140,6 +123,6 @@ def grid_pixels(picture: Picture, size: tuple[int, int], sigma: float) -> npt.ND
 
 
 def working_digest(picture: Picture, size: tuple[int, int], sigma: float) -> str:
-    """What stands for the image in the key of its noise: the picture, the working size and the grid."""
-    text = f"certiqa-working-1|{picture.sha256()}|{size[0]}x{size[1]}|{subdivision(sigma)}"
+    """What stands for the image in the key of its noise: the picture, the working size, the noise level."""
+    text = f"certiqa-working-1|{picture.sha256()}|{size[0]}x{size[1]}|{float(sigma).hex()}"
     return hashlib.sha256(text.encode()).hexdigest()

@@ -27,18 +27,6 @@ ANSCOMBE = [
 TUNA_X = [44.4, 45.9, 41.9, 53.3, 44.7, 44.1, 50.7, 45.2, 60.1]
 TUNA_Y = [2.6, 3.1, 2.5, 5.0, 3.6, 4.0, 5.2, 2.8, 3.8]
 
-# NIST StRD, Norris: certified R-squared 0.999993745883712.
-NORRIS_Y = [
-    0.1, 338.8, 118.1, 888.0, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1, 668.8, 339.3,
-    448.9, 10.8, 557.7, 228.3, 998.0, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888.0, 998.5, 778.9, 10.2, 117.6,
-    228.9, 668.4, 449.2, 0.2,
-]  # fmt: skip
-NORRIS_X = [
-    0.2, 337.4, 118.2, 884.6, 10.1, 226.5, 666.3, 996.3, 448.6, 777.0, 558.2, 0.4, 0.6, 775.5, 666.9, 338.0,
-    447.5, 11.6, 556.0, 228.1, 995.8, 887.6, 120.2, 0.3, 0.3, 556.8, 339.1, 887.2, 999.0, 779.0, 11.1, 118.3,
-    229.2, 669.1, 448.9, 0.5,
-]  # fmt: skip
-
 
 @pytest.mark.parametrize(("x", "y"), ANSCOMBE)
 def test_anscombes_correlations(x, y):
@@ -55,8 +43,8 @@ def test_scipys_documented_values():
     assert krocc([12, 2, 1, 12, 2], [1, 4, 7, 1, 0]) == pytest.approx(-0.47140452079103173, abs=1e-15)
 
 
-def test_nists_certified_r_squared():
-    assert plcc(NORRIS_X, NORRIS_Y) ** 2 == pytest.approx(0.999993745883712, abs=1e-14)
+def test_nists_certified_r_squared(norris):
+    assert plcc(*norris) ** 2 == pytest.approx(0.999993745883712, abs=1e-14)
 
 
 def test_after_the_logistic():

@@ -146,9 +146,9 @@ def test_two_loads_share_no_memory():
 
 
 def test_other_bytes_are_refused(monkeypatch):
-    damaged = bytearray(builtin._packaged())
+    damaged = bytearray(builtin._packaged(builtin.WEIGHTS_FILE))
     damaged[-1] ^= 1
-    monkeypatch.setattr(builtin, "_packaged", lambda: bytes(damaged))
+    monkeypatch.setattr(builtin, "_packaged", lambda file: bytes(damaged))
     with pytest.raises(WeightsError, match=builtin.WEIGHTS_SHA256):
         load_builtin()
 
@@ -192,7 +192,11 @@ def test_a_512_image_costs_at_most_one_and_a_half_gmac(metric):
 
 def test_the_published_figures_belong_to_the_packaged_weights(metric):
     figures = json.loads(VALIDATION.read_text(encoding="utf-8"))
-    assert figures["sha256"] == builtin.WEIGHTS_SHA256 == hashlib.sha256(builtin._packaged()).hexdigest()
+    assert (
+        figures["sha256"]
+        == builtin.WEIGHTS_SHA256
+        == hashlib.sha256(builtin._packaged(builtin.WEIGHTS_FILE)).hexdigest()
+    )
     assert figures["parameters"] == sum(p.numel() for p in metric.parameters())
     for part in figures["validation"].values():
         low, high = part["srocc"]["interval"]

@@ -30,18 +30,6 @@ RAT42_Y = [8.93, 10.8, 18.59, 22.33, 39.35, 56.11, 61.73, 64.62, 67.08]
 RAT42_X = [9.0, 14.0, 21.0, 28.0, 42.0, 57.0, 63.0, 70.0, 79.0]
 RAT42 = Logistic(0.0, 72.462237576, 2.6180768402 / 0.067359200066, 1 / 0.067359200066)
 
-# NIST StRD, Norris: certified intercept -0.262323073774029, slope 1.00211681802045.
-NORRIS_Y = [
-    0.1, 338.8, 118.1, 888.0, 9.2, 228.1, 668.5, 998.5, 449.1, 778.9, 559.2, 0.3, 0.1, 778.1, 668.8, 339.3,
-    448.9, 10.8, 557.7, 228.3, 998.0, 888.8, 119.6, 0.3, 0.6, 557.6, 339.3, 888.0, 998.5, 778.9, 10.2, 117.6,
-    228.9, 668.4, 449.2, 0.2,
-]  # fmt: skip
-NORRIS_X = [
-    0.2, 337.4, 118.2, 884.6, 10.1, 226.5, 666.3, 996.3, 448.6, 777.0, 558.2, 0.4, 0.6, 775.5, 666.9, 338.0,
-    447.5, 11.6, 556.0, 228.1, 995.8, 887.6, 120.2, 0.3, 0.3, 556.8, 339.1, 887.2, 999.0, 779.0, 11.1, 118.3,
-    229.2, 669.1, 448.9, 0.5,
-]  # fmt: skip
-
 
 def squares(curve, x, y):
     return float(((curve(np.asarray(x, float)) - np.asarray(y, float)) ** 2).sum())
@@ -66,8 +54,8 @@ def test_not_worse_than_nists_certified_logistic():
     assert squares(curve, RAT42_X, RAT42_Y) <= 8.0565229338
 
 
-def test_nists_certified_line():
-    line = fit_linear(NORRIS_X, NORRIS_Y)
+def test_nists_certified_line(norris):
+    line = fit_linear(*norris)
     assert line.slope == pytest.approx(1.00211681802045, rel=1e-13)
     assert line.intercept == pytest.approx(-0.262323073774029, rel=1e-11)
 

@@ -118,3 +118,21 @@ def test_a_part_in_train_mode_is_refused_in_eval_mode(picture, toys):
     with pytest.raises(AuditError, match="denoiser is in train mode"):
         denoised(picture[None])
     assert smooth.train()(picture[None]).shape == (1,)  # training through it is the caller's business
+
+
+def test_what_is_deployed_is_what_is_certified():
+    """A metric that declares a resolution gets it in both; "native" switches it off in both."""
+
+    class Declares(torch.nn.Module):
+        certified_sigma, certified_resolution = 0.25, 8
+
+        def forward(self, images):
+            return (images[:, :, 1:] - images[:, :, :-1]).abs().mean((1, 2, 3))
+
+    metric = Declares().eval()
+    image = torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(0))
+    for given in (None, "native", 12):
+        certificate = certiqa.certify(metric, image, n=200, seed=1, resolution=given)
+        smooth = certiqa.MedianSmoothing(metric, 0.25, n=200, seed=1, resolution=given).eval()
+        assert float(smooth(image[None])) == pytest.approx(certificate.score, rel=1e-6)
+        assert (certificate.working is None) == (given == "native")

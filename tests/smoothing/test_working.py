@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certiqa.data.images import read_image
-from certiqa.data.resize import Resize
+from certiqa.data.resize import Resize, working_size
 from certiqa.errors import ImageError, InputError
 from certiqa.smoothing.noise import FineNoise, LatticeNoise
 from certiqa.smoothing.select import check_size, view_of
-from certiqa.smoothing.working import Working, fits, grid_pixels, subdivision, working_digest, working_size
+from certiqa.smoothing.working import Working, fits, grid_pixels, subdivision, working_digest
 
 SIGMA = 0.25
 CPU = torch.device("cpu")
