@@ -41,12 +41,38 @@ def agreement_table() -> str:
     """All figures of the built-in metric, and of others on the same images."""
     head = "| validation part | metric | images / contents | SROCC | KROCC | PLCC (logistic) | RMSE (logistic) |"
     lines = [head, "|---|---|---|---|---|---|---|"]
-    for run in load("evaluate.json")["runs"]:
+    for line in (RESULTS / "evaluate.jsonl").read_text(encoding="utf-8").splitlines():
+        run = json.loads(line)
         for row in run["metrics"]:
             a = row["agreement"]
             cells = " | ".join(_estimate(a[m]) for m in ("srocc", "krocc", "plcc_logistic", "rmse_logistic"))
-            lines.append(f"| {NAMES[run['data']]} | {row['metric']} | {a['n']} / {a['contents']} | {cells} |")
-    return "\n".join([*lines, "", _BRACKETS.format("evaluate.json")])
+            lines.append(f"| {NAMES[run['data']['name']]} | {row['name']} | {a['n']} / {a['contents']} | {cells} |")
+    return "\n".join([*lines, "", _BRACKETS.format("evaluate.jsonl")])
+
+
+def smoothing_table() -> str:
+    """What smoothing leaves of the correlation, and what it certifies."""
+    head = (
+        "| validation part | metric | sigma | SROCC | draws | tau / SD at l_inf 0.5, 1, 2 of 255 | median image keeps tau <= SD/2 at"
+        " | n, certificates |"
+    )
+    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    for line in (RESULTS / "denoised_smoothing.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        d, found = row["defence"], row.get("certified")
+        name = f"{d['metric']}, {d['name']}" + (f", {d['resolution']} pixels" if d["resolution"] else "")
+        cells = [NAMES[row["data"]], name, f"{row['sigma']:g}", _estimate(row["agreement"]["srocc"]), str(row["draws"])]
+        if found:
+            taus = [found["tau_over_sd"][f"l_inf {step}/255"]["median"] for step in ("0.5", "1", "2")]
+            cells.append(", ".join(f"{tau:.2f}" for tau in taus))
+            cells.append(_decibel(found["psnr_at_half_sd"]))
+            cells.append(f"{found['n']}, {found['images']}")
+        lines.append("| " + " | ".join(cells + ["-"] * (8 - len(cells))) + " |")
+    return "\n".join(lines)
+
+
+def _decibel(value: float) -> str:
+    return "no attack" if value == float("inf") else f"{value:.1f} dB"
 
 
 def builtin_size() -> str:
@@ -107,6 +133,7 @@ BLOCKS = {
         "builtin:size": builtin_size,
         "builtin:file": builtin_file,
         "builtin:agreement": agreement_table,
+        "builtin:smoothing": smoothing_table,
     },
     "docs/measurements.md": {"cost:tables": cost_tables, "noise:table": noise_table, "attack:table": attack_table},
 }

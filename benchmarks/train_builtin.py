@@ -6,7 +6,8 @@
 DIR holds livec/ and agiqa3k/, each with images/ and mos.csv, and kodak24/. First the network learns to name synthetic
 distortions and to rank their levels (builtin_training/pretrain.py), on clean photographs and on the pictures of the fit
 parts; then the human scores of both data sets (builtin_training/fit.py), and beside them which generator of AGIQA-3K
-made a picture, an auxiliary task. No weights of third parties are used.
+made a picture, an auxiliary task; at last the same once more, at a low rate, on nearly whole pictures. No weights of
+third parties are used.
 
 The validation part is certiqa.data.splits.is_validation; nothing is chosen on it. With --dev one content in eight of
 the rest (by the same kind of hashing) is kept out of the fit and its SROCC is logged: that is where settings are
@@ -35,7 +36,7 @@ import numpy as np
 import scipy
 import torch
 from builtin_training.distorted import make_bank
-from builtin_training.fit import fit, stretch
+from builtin_training.fit import POLISH, POLISH_RATE, fit, stretch
 from builtin_training.network import TrainingNet, folded, gmac
 from builtin_training.pictures import SOURCES, clean_photographs, is_dev, read
 from builtin_training.pretrain import pretrain
@@ -59,12 +60,32 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=None, help="folder for the checkpoints of finished phases")
     parser.add_argument("--pretrain-epochs", type=float, default=8)
     parser.add_argument("--steps", type=int, default=9000, help="of the second phase")
+    parser.add_argument("--polish-steps", type=int, default=1300, help="of the third phase, on nearly whole pictures")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dev", action="store_true", help="keep the development part out of the fit and report on it")
     parser.add_argument("--evaluate-only", action="store_true", help="only measure the weights at --out")
     return parser.parse_args(argv)
+
+
+def _there(args: argparse.Namespace, phase: str) -> bool:
+    return bool(args.work and (args.work / f"{phase}.safetensors").exists())
+
+
+def _resume(net: TrainingNet, args: argparse.Namespace, phase: str) -> None:
+    stored = load_file(args.work / f"{phase}.safetensors")
+    net.load_state_dict({name: tensor for name, tensor in stored.items() if not name.startswith("maps.")})
+
+
+def _keep(mean: TrainingNet, net: TrainingNet, args: argparse.Namespace, phase: str) -> None:
+    """The phase's moving average goes into ``net``, for the next phase, and into --work."""
+    kept = {name: tensor.contiguous() for name, tensor in mean.state_dict().items() if not name.startswith("maps.")}
+    net.maps = None
+    net.load_state_dict(kept)
+    if args.work:
+        args.work.mkdir(parents=True, exist_ok=True)
+        save_file(kept, args.work / f"{phase}.safetensors")
 
 
 class Log:
@@ -90,24 +111,20 @@ def train(args: argparse.Namespace) -> float:
     fitted = [part.where(lambda c: not is_dev(c)) for part in rated] if args.dev else rated
     dev = [part.where(is_dev) for part in rated] if args.dev else []
     net = TrainingNet(args.seed, DROPOUT).to(args.device, memory_format=torch.channels_last).train()
-    halfway = args.work / "pretrained.safetensors" if args.work else None
-    log = Log(args.results / "builtin_training.jsonl", fresh=not (halfway and halfway.exists()))
-    if halfway and halfway.exists():
-        net.load_state_dict(load_file(halfway))
+    log = Log(args.results / "builtin_training.jsonl", fresh=not _there(args, "pretrained"))
+    if not _there(args, "fitted"):
+        if not _there(args, "pretrained"):
+            pictures = [image for part in fitted for image in part.images]
+            bank = make_bank(clean_photographs(args.data), pictures, args.seed)
+            _keep(pretrain(net, bank, args.pretrain_epochs, args.seed, args.device, log), net, args, "pretrained")
+            del bank
+        else:
+            _resume(net, args, "pretrained")
+        _keep(fit(net, fitted, dev, args.steps, args.seed, args.device, log), net, args, "fitted")
     else:
-        bank = make_bank(clean_photographs(args.data), [image for part in fitted for image in part.images], args.seed)
-        mean = pretrain(net, bank, args.pretrain_epochs, args.seed, args.device, log)
-        del bank
-        net.load_state_dict(mean.state_dict())
-        if halfway:
-            halfway.parent.mkdir(parents=True, exist_ok=True)
-            save_file({name: tensor.contiguous() for name, tensor in mean.state_dict().items()}, halfway)
-    mean = fit(net, fitted, dev, args.steps, args.seed, args.device, log)
-    if args.work:
-        save_file(
-            {name: tensor.contiguous() for name, tensor in mean.state_dict().items()}, args.work / "fitted.safetensors"
-        )
-    metric = folded(mean)
+        _resume(net, args, "fitted")
+    last = {"phases": POLISH, "rate": POLISH_RATE}
+    metric = folded(fit(net, fitted, dev, args.polish_steps, args.seed + 1, args.device, log, **last))
     stretch(metric, fitted, args.seed)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.half().contiguous() for name, tensor in metric.state_dict().items()}, args.out)
@@ -146,7 +163,13 @@ def main(argv: list[str]) -> None:
         training = json.loads(target.read_text(encoding="utf-8")).get("training") if target.exists() else None
     else:
         seconds = train(args)
-        training = {"command": command, "seconds": seconds, "seed": args.seed, "steps": args.steps}
+        training = {
+            "command": command,
+            "seconds": seconds,
+            "seed": args.seed,
+            "steps": args.steps,
+            "polish_steps": args.polish_steps,
+        }
     figures = report(args) | {
         "command": command,
         "training": training,

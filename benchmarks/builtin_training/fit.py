@@ -20,7 +20,7 @@ from builtin_training.optimise import Optimiser
 from builtin_training.pictures import SOURCES, Rated, crop, endless, to_tensor
 from certiqa.metrics.builtin import BuiltinMetric
 
-__all__ = ["PHASES", "Noise", "Phase", "fit", "predict", "stretch"]
+__all__ = ["PHASES", "POLISH", "POLISH_RATE", "Noise", "Phase", "fit", "predict", "stretch"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Phase:
 
 
 PHASES = (Phase(0.70, 128, (34, 14)), Phase(0.22, 256, (28, 12)), Phase(0.08, 448, (14, 8)))
-RATE, DECAY, MEMORY = 1e-3, 0.05, 0.998
+POLISH = (Phase(1.0, 448, (12, 10)),)
+RATE, POLISH_RATE, DECAY, MEMORY = 1e-3, 3e-4, 0.05, 0.998
 KIND_WEIGHT = 0.5
 RANK_SCALE = 5.0
 
@@ -89,6 +90,7 @@ def fit(
     log: Callable[[dict[str, Any]], None],
     phases: tuple[Phase, ...] = PHASES,
     noise: Noise | None = None,
+    rate: float = RATE,
 ) -> TrainingNet:
     """Train ``net`` in place; the moving average comes back. ``dev`` is only looked at and logged.
 
@@ -96,7 +98,7 @@ def fit(
     """
     rng = np.random.default_rng([seed, 2])
     net.maps = Maps().to(device)
-    optimiser = Optimiser(net, RATE, DECAY, steps, MEMORY)
+    optimiser = Optimiser(net, rate, DECAY, steps, MEMORY)
     orders = [endless(len(part.images), rng) for part in parts]
     start, seen = time.perf_counter(), []
     for step in range(steps):

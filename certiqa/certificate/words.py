@@ -63,7 +63,7 @@ class Row:
             f"{math.ceil(10 * percentile.psnr_db(self.eps, self.dimension) - 1e-6) / 10:.1f} dB"
             if self.eps
             else "inf dB",
-            f"{towards(255 * percentile.linf_step(self.eps, self.dimension), 3, up=False)}/255",
+            f"{towards(255 * percentile.linf_step(self.eps, self.dimension), 2, up=False)}/255",
             self._interval_words(),
             outward(self.tau, up=True),
             outward(self.tau_deployed, up=True),

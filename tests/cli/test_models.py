@@ -83,4 +83,4 @@ def test_an_unknown_name(invoke: Invoke) -> None:
     result = invoke(["models", "bultin"])
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert "Did you mean 'builtin'?" in result.errors[0]
+    assert "Did you mean 'builtin'" in result.errors[0]

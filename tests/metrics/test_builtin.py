@@ -154,7 +154,7 @@ def test_other_bytes_are_refused(monkeypatch):
 
 
 def test_weights_of_ones_own(metric, images, tmp_path):
-    tensors = {name: tensor.clone() for name, tensor in metric.state_dict().items()}
+    tensors = {name: tensor.contiguous().clone() for name, tensor in metric.state_dict().items()}
     tensors["head.2.bias"] += 1
     save_file(tensors, tmp_path / "own.safetensors")
     own = metrics.load("builtin", "cpu", weights=tmp_path / "own.safetensors")
