@@ -172,6 +172,9 @@ def _metric(model: Any, device: Any) -> tuple[ScoreFn, torch.device]:
     if isinstance(model, str):
         chosen = resolve_device(None, device)
         return registry.load(model, chosen), chosen
+    if isinstance(model, type):
+        rule = "must be the metric itself, not its class"
+        raise InputError.of("model", rule, model.__name__, f"Pass {model.__name__}(...).eval().")
     if not callable(model):
         rule = "must be callable, (B,3,H,W) images in [0, 1] -> (B,) scores, or the name of a metric"
         raise InputError.of("model", rule, model, f"Known names: {', '.join(registry.names())}.")

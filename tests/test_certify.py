@@ -76,6 +76,14 @@ def test_unknown_names(picture):
         certiqa.certify(mean, picture, 0.1, denoiser="unet")
 
 
+def test_a_class_is_not_a_metric(picture):
+    class Metric(torch.nn.Module):
+        pass
+
+    with pytest.raises(InputError, match=r"not its class.*Pass Metric\(\.\.\.\)\.eval\(\)"):
+        certiqa.certify(Metric, picture, 0.1, n=10)
+
+
 def test_a_metric_may_declare_its_sigma_and_resolution(picture):
     def score(images):
         return images.mean((1, 2, 3))

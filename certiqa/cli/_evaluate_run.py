@@ -297,7 +297,13 @@ def _scores_output(given: str | None) -> tuple[ScoreStore | None, Path | None]:
     if path.suffix.lower() != ".csv":
         raise InputError.of("--scores", "must be a name ending in .jsonl or .csv", given)
     JsonOutput(str(path.with_suffix(".jsonl")), [])  # its folder can be written to
+    if path.exists() and not path.read_bytes().startswith(_CSV_HEAD):
+        rule = "must be new, or a file of scores that certiqa wrote, which is then replaced"
+        raise InputError.of("--scores", rule, given, "Name another file.")
     return None, path
+
+
+_CSV_HEAD = b"data,metric,name,content,mos,score,sha256"
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from certiqa.data.sets.dataset import DataSet
@@ -67,6 +67,9 @@ def direction_words(lower_better: bool | None) -> str:
 
 def _notes(name: str, scored: Scored, found: Agreement, data: DataSet, part: str) -> list[str]:
     notes = [f"{name}: {direction_words(scored.lower_better)}; the SROCC has the sign {_sign(found)}."]
+    made_for = _fact(name, "certified_sigma")
+    if made_for is not None:
+        notes.append(f"{name}: bare scores, but it was made for noise of sigma {made_for:g} (certiqa certify).")
     if not found.curve.converged:
         notes.append(f"{name}: the logistic bends once at most on these scores: its search ended at a limit.")
     if scored.left_out:
@@ -76,20 +79,20 @@ def _notes(name: str, scored: Scored, found: Agreement, data: DataSet, part: str
         notes.append(
             f"{name}: {scored.reused} of {found.n} scores were there already, or belong to an identical picture."
         )
-    if data.name in _trained_on(name) and part != "validation":
+    if data.name in (_fact(name, "trained_on") or ()) and part != "validation":
         notes.append(f"{name}: was trained on the fit part of {data.name}: --part validation is what it never saw.")
     return notes
 
 
-def _trained_on(name: str) -> tuple[str, ...]:
-    """The data sets on the card of a metric that is known by this name."""
+def _fact(name: str, fact: str) -> Any:
+    """What the card of a metric that is known by this name says; None if there is no card."""
     from certiqa.errors import CertiqaError
     from certiqa.metrics import registry
 
     try:
-        return registry.card(name).trained_on
+        return getattr(registry.card(name), fact)
     except CertiqaError:
-        return ()
+        return None
 
 
 def _sign(found: Agreement) -> str:
@@ -97,7 +100,9 @@ def _sign(found: Agreement) -> str:
 
     if found.direction == NOT_DECLARED:
         return f"{'+' if found.srocc.value > 0 else '-'}, and nothing is declared to check it against"
-    return "that this promises" if found.direction == AS_DECLARED else "OPPOSITE to what this promises"
+    interval = found.srocc.interval
+    doubt = ", but its interval holds 0" if interval is not None and interval[0] <= 0 <= interval[1] else ""
+    return f"{'that this promises' if found.direction == AS_DECLARED else 'OPPOSITE to what this promises'}{doubt}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -66,6 +66,8 @@ def _line(data: dict[str, Any]) -> str:
     words = [] if better is None else ["lower is better" if better else "higher is better"]
     if data["output_range"]:
         words.append("range {:g} to {:g}".format(*data["output_range"]))
+    if data["made_for_sigma"] is not None and "smoothed" not in data:
+        words.append(f"bare, but made for noise: --sigma {data['made_for_sigma']:g}")
     return f"{text}; {data['model']}{': ' if words else ''}{', '.join(words)}"
 
 
@@ -92,6 +94,7 @@ class _Scorer:
                 "model_sha256": provenance.model_sha256(self.metric),
                 "lower_better": None if direction is None else bool(direction),
                 "output_range": enforced_range(self.metric),
+                "made_for_sigma": getattr(self.metric, "certified_sigma", None),
             }
             if self.smooth is not None:
                 smoothed = float(self.smooth(torch.from_numpy(picture.pixels.copy())[None].to(self.device)))

@@ -66,6 +66,13 @@ def _row(card: MetricCard) -> tuple[str, ...]:
     return (card.name, direction_words(card.lower_better), _range(card), str(card.input), card.licence, card.summary)
 
 
+def _made_for(card: MetricCard) -> str:
+    if card.certified_sigma is None:
+        return "bare scores"
+    side = f" at a shorter side of {card.certified_resolution} pixels" if card.certified_resolution else ""
+    return f"certify: noise of sigma {card.certified_sigma:g}{side}; bare scores are poorer"
+
+
 def _full(card: MetricCard) -> list[str]:
     """A card, one fact a line."""
     needs = [f"pip install 'certiqa[{card.extra}]'"] if card.extra else []
@@ -79,6 +86,8 @@ def _full(card: MetricCard) -> list[str]:
         "licence": card.licence,
         "paper": card.paper or "unknown",
         "weights sha256": card.weights_sha256 or "not on record",
+        "made for": _made_for(card),
+        "trained on": ", ".join(card.trained_on) or "not on record",
         "needs": ", ".join(needs) or "nothing more",
     }
     return aligned(list(facts.items()))

@@ -34,7 +34,7 @@ CARD = MetricCard(
     lower_better=False,
     output_range=(0.0, 100.0),
     range_enforced=True,
-    input=Resized(None, None, SIDE, "bilinear", antialias=True, min_size=32),
+    input=Resized(None, None, SIDE, "bilinear", antialias=True, min_size=2),
     licence="Apache-2.0",
     paper="none; docs/builtin.md is its card",
     weights_sha256=WEIGHTS_SHA256,
@@ -47,7 +47,7 @@ CARD = MetricCard(
 class BuiltinCertified(MetricModule):
     """Quality of images as (B,) scores in [0, 100], higher is better.
 
-    ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least 32. An image whose shorter
+    ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least 2. An image whose shorter
     side is not 96 is resized first, by :class:`certiqa.data.resize.Resize`. :func:`certiqa.certify` resizes before the
     noise by the same map (``certified_resolution``), and this then does nothing. The guarantees are those of
     :class:`certiqa.metrics.builtin.BuiltinMetric`. It was made for noisy images: bare scores are poorer than smoothed

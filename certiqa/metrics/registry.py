@@ -175,7 +175,9 @@ def load(
 
 def _entry(name: str) -> _Entry:
     if name not in _METRICS:
-        raise UnknownNameError.among("model", name, (*_METRICS, *(f"{prefix}:NAME" for prefix in _FAMILIES)))
+        error = UnknownNameError.among("model", name, (*_METRICS, *(f"{prefix}:NAME" for prefix in _FAMILIES)))
+        others = [f"{prefix}:{name}" for prefix in _FAMILIES if name in (_names_of(prefix) or ())]
+        raise UnknownNameError(f"{error} Did you mean {' or '.join(others)}?") if others else error
     return _METRICS[name]
 
 

@@ -277,6 +277,7 @@ BAD = [
     (["--dtype", "int8"], "'dtype' must be one of"),
     (["--device", "toaster"], "'device' must be a device that is here"),
     (["--scores", "scores.txt"], "'--scores' must be a name ending in .jsonl or .csv"),
+    (["--scores", "data/mos.csv"], "must be new, or a file of scores that certiqa wrote"),
     (["--scores", "no/scores.csv"], "folder that can be written to"),
     (["--scores", "no/scores.jsonl"], "folder that can be written to"),
     (["--json", "out.txt"], "'--json' must be"),

@@ -100,6 +100,11 @@ def test_unknown_names():
         registry.unregister("grey")
 
 
+def test_a_name_without_its_prefix_is_told_the_prefix(family):
+    with pytest.raises(UnknownNameError, match=r"'grey'.*Did you mean toy:grey\?"):
+        metrics.load("grey")
+
+
 def test_families(family):
     assert registry.families() == {"toy": True, "absent": False}
     assert metrics.load("toy:grey", "cpu").name == "toy:grey"
