@@ -161,8 +161,10 @@ class Order:
 
 def _resize_words(picture: Picture, working: Working) -> str:
     stretch = working.height * picture.width / (working.width * picture.height)
+    larger = working.height > picture.height or working.width > picture.width
+    enlarged = ", which enlarges it: the certificate is weaker than without" if larger else ""
     distorted = "" if 0.9 <= stretch <= 1.1 else ", which changes the aspect ratio"
-    return f"antialiased bilinear resize to {working} before the noise{distorted}"
+    return f"antialiased bilinear resize to {working} before the noise{distorted}{enlarged}"
 
 
 def _metric(model: Any, device: Any) -> tuple[ScoreFn, torch.device]:

@@ -355,10 +355,18 @@ class Certificate:
         return to_dict(self, reveal_seed=reveal_seed)
 
     def to_json(self, path: str | Path | None = None, *, reveal_seed: bool = False) -> str:
-        """The certificate as JSON text; with ``path``, written there too."""
+        """The certificate as JSON text; with ``path``, written there too.
+
+        Raises:
+            InputError: ``path`` cannot be written; the certificate is as it was.
+        """
         text = json.dumps(self.to_dict(reveal_seed=reveal_seed), indent=1, allow_nan=False)
         if path is not None:
-            Path(path).write_text(text + "\n", encoding="utf-8")
+            try:
+                Path(path).write_text(text + "\n", encoding="utf-8")
+            except OSError as error:
+                rule = f"must be a file that can be written ({error.strerror or error})"
+                raise InputError.of("path", rule, str(path), "Make its folder first, or name another.") from error
         return text
 
     @classmethod

@@ -10,7 +10,7 @@ import torch
 
 import certiqa
 from certiqa import Certificate
-from certiqa.errors import CertificateError
+from certiqa.errors import CertificateError, InputError
 from certiqa.smoothing.noise import seed_commitment
 
 
@@ -268,3 +268,8 @@ def test_a_certificate_equals_only_its_like(certificate, made):
     assert certificate != made([0.5])
     assert made([0.5]) == made([0.5])
     assert len({certificate, made([0.5]), made([0.5])}) == 2
+
+
+def test_a_path_that_cannot_be_written_is_told(made, tmp_path):
+    with pytest.raises(InputError, match=r"'path' must be a file that can be written .*Make its folder first"):
+        made(range(50)).to_json(tmp_path / "nowhere" / "certificate.json")
