@@ -65,7 +65,8 @@ def run(settings: Settings, *, json: str | None) -> int:
     """
     names = [name for name, _ in settings.data]
     if json is not None and json.endswith(".json") and len(names) > 1:
-        raise InputError.of("--json", "must be a .jsonl or a folder for several data sets", json)
+        remedy = f"Try --json {json}l, one line for each, or a folder."
+        raise InputError.of("--json", "must be a .jsonl or a folder for several data sets", json, remedy)
     output, store, table = JsonOutput(json, names), *_scores_output(settings.scores)
     complaints = Complaints()
     with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
@@ -110,8 +111,8 @@ def _open(settings: Settings, complaints: Complaints) -> tuple[list[_Model], lis
         if problems and not settings.skip_bad:
             raise data_error(f"The data set {whole.name!r} in {root!r}", problems)
         if len(part) < 5:
-            rule = "must be a part with 5 images at least"
-            raise InputError.of("--part", rule, settings.part, f"In {name!r} it has {len(part)}.")
+            rule = f"must be a part with 5 images at least; of {name!r} in {root!r} it has {len(part)}"
+            raise InputError.of("--part", rule, settings.part, "Try another --part, or leave this data set out.")
         opened.append(_Opened(name, root, part, fit))
 
     for name in settings.models:
