@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from certiqa.denoisers.files import replace_file
 from certiqa.errors import InputError, WeightsError
+from certiqa.training.files import replace_file
 
 __all__ = ["Identity", "State", "read_state", "write_state"]
 

@@ -6,17 +6,16 @@ the number of workers does not change what a slot of a batch holds.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from certiqa.denoisers.config import TrainingConfig
-from certiqa.denoisers.pictures import ImagePool
+from certiqa.training.draws import generator, key, order
+from certiqa.training.pictures import ImagePool
 
 __all__ = ["Batch", "development_batch", "training_batch"]
 
@@ -45,21 +44,6 @@ class Batch:
         return len(self.clean)
 
 
-def _key(*words: int | str) -> int:
-    """128 bits from what they stand for."""
-    return int.from_bytes(hashlib.sha256("|".join(map(str, words)).encode()).digest()[:16], "big")
-
-
-def _generator(*words: int | str) -> np.random.Generator:
-    return np.random.Generator(np.random.Philox(key=_key(*words)))
-
-
-@lru_cache(maxsize=4)
-def _order(seed: int, epoch: int, count: int) -> tuple[int, ...]:
-    """Every image once, in the order of an epoch."""
-    return tuple(_generator(seed, "epoch", epoch).permutation(count).tolist())
-
-
 def training_batch(
     pool: ImagePool, config: TrainingConfig, step: int, slots: Sequence[int], device: torch.device
 ) -> Batch:
@@ -67,8 +51,8 @@ def training_batch(
     windows, sigmas, chosen = [], [], []
     for slot in slots:
         epoch, place = divmod(step * config.batch + slot, len(pool.fit))
-        index = pool.fit[_order(config.seed, epoch, len(pool.fit))[place]]
-        rng = _generator(config.seed, "window", step, slot)
+        index = pool.fit[order(config.seed, epoch, len(pool.fit))[place]]
+        rng = generator(config.seed, "window", step, slot)
         pixels = pool.pixels(index)
         top, left = (int(rng.integers(0, side - config.crop + 1)) for side in pixels.shape[1:])
         window = pixels[:, top : top + config.crop, left : left + config.crop]
@@ -76,7 +60,7 @@ def training_batch(
         low, high = config.sigma_range
         sigmas.append(low * (high / low) ** rng.random())
         chosen.append(index)
-    keys = [_key(config.seed, "noise", step, slot) for slot in slots]
+    keys = [key(config.seed, "noise", step, slot) for slot in slots]
     return _batch(pool, windows, sigmas, chosen, keys, device)
 
 
@@ -88,13 +72,13 @@ def development_batch(pool: ImagePool, config: TrainingConfig, places: Sequence[
     low, high = config.sigma_range
     windows, sigmas, chosen = [], [], []
     for place in places:
-        index = pool.development[_order(config.seed, -1, len(pool.development))[place]]
+        index = pool.development[order(config.seed, -1, len(pool.development))[place]]
         pixels = pool.pixels(index)
         top, left = ((side - config.crop) // 2 for side in pixels.shape[1:])
         windows.append(pixels[:, top : top + config.crop, left : left + config.crop])
         sigmas.append(low * (high / low) ** ((place % _DEVELOPMENT_LEVELS) / (_DEVELOPMENT_LEVELS - 1)))
         chosen.append(index)
-    keys = [_key(config.seed, "development", place) for place in places]
+    keys = [key(config.seed, "development", place) for place in places]
     return _batch(pool, windows, sigmas, chosen, keys, device)
 
 
@@ -110,9 +94,8 @@ def _batch(
     clean = pixels.contiguous(memory_format=torch.channels_last).float().div_(255)
     sigma = torch.tensor(sigmas, dtype=torch.float32, device=device)
     noise = torch.empty_like(clean, memory_format=torch.contiguous_format)
-    for row, key in zip(noise, keys, strict=True):
-        generator = torch.Generator(device=device).manual_seed(key % 2**63)
-        row.normal_(generator=generator)
+    for row, number in zip(noise, keys, strict=True):
+        row.normal_(generator=torch.Generator(device=device).manual_seed(number % 2**63))
     noisy = clean + sigma.view(-1, 1, 1, 1) * noise
     mos = torch.tensor([pool.images[i].mos for i in chosen], dtype=torch.float32, device=device)
     groups = torch.tensor([pool.images[i].group for i in chosen], device=device)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
 
 import torch
@@ -18,8 +17,9 @@ from certiqa.denoisers.architecture import build
 from certiqa.denoisers.card import DenoiserCard
 from certiqa.denoisers.network import DenoiserNetwork
 from certiqa.errors import CertiqaError, InputError, WeightsError
+from certiqa.training.files import replace_file
 
-__all__ = ["read_denoiser", "replace_file", "write_denoiser"]
+__all__ = ["read_denoiser", "write_denoiser"]
 
 _KEY = "certiqa-denoiser"
 """One key in the header: with several, safetensors would write them in an order of its own."""
@@ -101,26 +101,3 @@ def _metadata(content: bytes) -> dict[str, str]:
     header = json.loads(content[8 : 8 + length])
     found: dict[str, str] = header.get("__metadata__", {})
     return found
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that, whenever the process is killed, either the old or the new content stands there.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError.of("out", f"must be a file that can be written ({error.strerror})", str(path)) from error

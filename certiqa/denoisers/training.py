@@ -25,9 +25,9 @@ from certiqa.denoisers.draws import Batch, development_batch, training_batch
 from certiqa.denoisers.files import write_denoiser
 from certiqa.denoisers.network import DenoiserNetwork
 from certiqa.denoisers.objective import Objective, ScoreFn, Scores, frozen
-from certiqa.denoisers.pictures import ImagePool
-from certiqa.denoisers.workers import Workers, workers
 from certiqa.errors import InputError, ModelError
+from certiqa.training.pictures import ImagePool
+from certiqa.training.workers import Workers, workers
 
 __all__ = ["Trained", "train"]
 
