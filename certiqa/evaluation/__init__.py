@@ -1,4 +1,4 @@
-"""How well scores go with what people see: correlations with intervals, paired tests, whole data sets.
+"""How well scores go with what people see, what attacks do to them, and whether certificates hold under attack.
 
 The names are loaded when they are first used.
 """
@@ -9,8 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from certiqa.evaluation.alarms import Soundness, SoundnessAlarm, soundness_of
     from certiqa.evaluation.bootstrap import Bootstrap, Resamples, bootstrap_of
+    from certiqa.evaluation.changes import Changes
     from certiqa.evaluation.comparison import Comparison, compare
+    from certiqa.evaluation.constant import constant_predictor
     from certiqa.evaluation.correlation import (
         Agreement,
         Estimate,
@@ -21,45 +24,92 @@ if TYPE_CHECKING:
         rmse_after_logistic,
         srocc,
     )
+    from certiqa.evaluation.correlations import Correlations
+    from certiqa.evaluation.fresh import fresh_scores
+    from certiqa.evaluation.gradient_norm import gradient_l1
+    from certiqa.evaluation.levels import Level
+    from certiqa.evaluation.masking import Check, MaskingReport, masking_report
+    from certiqa.evaluation.r_score import RScore
+    from certiqa.evaluation.robustness import Robustness, robustness_of
     from certiqa.evaluation.scores import Scored, score_dataset
+    from certiqa.evaluation.soundness import Verdict, verdict
     from certiqa.evaluation.store import ScoreStore
+    from certiqa.evaluation.strength import StrengthCurve, against_strength
 
 _HOMES = {
     "Agreement": "correlation",
     "Bootstrap": "bootstrap",
+    "Changes": "changes",
+    "Check": "masking",
     "Comparison": "comparison",
+    "Correlations": "correlations",
     "Estimate": "correlation",
+    "Level": "levels",
+    "MaskingReport": "masking",
+    "RScore": "r_score",
     "Resamples": "bootstrap",
+    "Robustness": "robustness",
     "ScoreStore": "store",
     "Scored": "scores",
+    "Soundness": "alarms",
+    "SoundnessAlarm": "alarms",
+    "StrengthCurve": "strength",
+    "Verdict": "soundness",
+    "against_strength": "strength",
     "agreement": "correlation",
     "bootstrap_of": "bootstrap",
     "compare": "comparison",
+    "constant_predictor": "constant",
+    "fresh_scores": "fresh",
+    "gradient_l1": "gradient_norm",
     "krocc": "correlation",
+    "masking_report": "masking",
     "plcc": "correlation",
     "plcc_after_logistic": "correlation",
     "rmse_after_logistic": "correlation",
+    "robustness_of": "robustness",
     "score_dataset": "scores",
+    "soundness_of": "alarms",
     "srocc": "correlation",
+    "verdict": "soundness",
 }
 
 __all__ = [
     "Agreement",
     "Bootstrap",
+    "Changes",
+    "Check",
     "Comparison",
+    "Correlations",
     "Estimate",
+    "Level",
+    "MaskingReport",
+    "RScore",
     "Resamples",
+    "Robustness",
     "ScoreStore",
     "Scored",
+    "Soundness",
+    "SoundnessAlarm",
+    "StrengthCurve",
+    "Verdict",
+    "against_strength",
     "agreement",
     "bootstrap_of",
     "compare",
+    "constant_predictor",
+    "fresh_scores",
+    "gradient_l1",
     "krocc",
+    "masking_report",
     "plcc",
     "plcc_after_logistic",
     "rmse_after_logistic",
+    "robustness_of",
     "score_dataset",
+    "soundness_of",
     "srocc",
+    "verdict",
 ]
 
 

@@ -1,0 +1,206 @@
+"""A certificate against one attack: is the attacked median inside the interval that was certified?
+
+The test can be wrong in two ways, and neither is free. Scores under noise show the attacked median only within an
+interval of their own; here it is the exact order-statistic interval, which misses on each side with probability at most
+``level / 2`` (Clopper-Pearson's, read in scores). So an alarm by chance of the fresh sample has probability at most
+``level``, whatever the metric; the price is that a median outside by less than that interval is wide goes unseen: the
+width stands in the verdict.
+
+Source: David and Nagaraja, Order Statistics, section 7.1; the interval that is tested: docs/theory.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certiqa._checks import check_alpha, check_eps
+from certiqa.certificate import Certificate
+from certiqa.certificate.evidence import Evidence
+from certiqa.data.images import Picture, read_image
+from certiqa.errors import InputError
+from certiqa.smoothing.audit import NUMERICS
+from certiqa.smoothing.base import DTYPES
+from certiqa.statistics.ranks import smallest_n
+from certiqa.statistics.statements import median_ranks
+
+__all__ = ["Verdict", "attack_length", "verdict"]
+
+_LENGTH_ROUNDING = 1e-12  # of the l2 length's own float64 arithmetic, on the side that makes an attack longer
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one certificate under one attack.
+
+    Attributes:
+        certificate: which one: the digest of its image and the commitment to its seed.
+        length: l2 length of the attack, in the pixels of the image as it was given, rounded up.
+        eps: the radius that the interval was asked for.
+        lower: lower end of the certified interval; -inf if nothing is certified.
+        upper: upper end; inf if nothing is certified.
+        alpha: failure probability of the certificate.
+        simultaneous: whether the interval is the band's (all eps at once) or that of one declared eps.
+        median: of the fresh scores at the attacked image.
+        median_low: the true median there is lower with probability at most ``level / 2``.
+        median_high: the true median there is higher with probability at most ``level / 2``.
+        n_fresh: number of fresh scores.
+        level: probability of an alarm by chance of the fresh scores, at most.
+        tolerance: how far beyond an end counts as rounding of the metric's arithmetic.
+    """
+
+    certificate: str
+    length: float
+    eps: float
+    lower: float
+    upper: float
+    alpha: float
+    simultaneous: bool
+    median: float
+    median_low: float
+    median_high: float
+    n_fresh: int
+    level: float
+    tolerance: float
+
+    @property
+    def within(self) -> bool:
+        """Whether the attack is no longer than the radius of the interval: only then does it promise anything."""
+        return self.length <= self.eps
+
+    @property
+    def outside(self) -> str | None:
+        """ "above" or "below" if the attacked median certainly left the interval (at ``level``); else None."""
+        if self.median_low > self.upper + self.tolerance:
+            return "above"
+        return "below" if self.median_high < self.lower - self.tolerance else None
+
+    @property
+    def alarm(self) -> bool:
+        """Within the radius and certainly outside: the certificate did not hold."""
+        return self.within and self.outside is not None
+
+    def words(self) -> str:
+        """One line."""
+        interval = f"[{self.lower:.6g}, {self.upper:.6g}]"
+        seen = f"median {self.median:.6g} (in [{self.median_low:.6g}, {self.median_high:.6g}] but for {self.level:g})"
+        where = f"certainly {self.outside} {interval}" if self.outside else f"not certainly outside {interval}"
+        if not self.within:
+            return f"no statement: the attack, {self.length:.6g}, is longer than eps {self.eps:.6g}; {seen}, {where}"
+        return (
+            f"{'SOUNDNESS ALARM' if self.alarm else 'holds'}: l2 {self.length:.6g} <= {self.eps:.6g}; {seen}, {where}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; an infinite end is null."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        ends = {name: data[name] if np.isfinite(data[name]) else None for name in _ENDS}
+        return data | ends | {"within": self.within, "outside": self.outside, "alarm": self.alarm}
+
+
+_ENDS = ("lower", "upper", "median", "median_low", "median_high")
+
+
+def verdict(
+    certificate: Certificate,
+    original: object,
+    attacked: object,
+    fresh: object,
+    *,
+    eps: float | None = None,
+    at: float | None = None,
+    level: float = 1e-6,
+    tolerance: float | None = None,
+) -> Verdict:
+    """Decide about one attack.
+
+    Args:
+        certificate: of the original image, also one at a working resolution.
+        original: the image that was certified, in anything that :func:`certiqa.certify` reads.
+        attacked: the attacked image, of the same size: 8-bit, or float.
+        fresh: scores of the metric under noise at the attacked image, (n,), drawn AFTER the attack and independent of
+            it, at the certificate's sigma and resolution (:func:`certiqa.evaluation.fresh_scores`); NaN: a failed
+            forward, the worst score on either side.
+        eps: the radius whose interval is tested, in the original's pixels; answered by the band. Default with ``at``
+            None as well: the attack's own length, the tightest interval that the band promises it.
+        at: instead, the one eps that was declared before the certificate was sampled.
+        level: probability that the fresh scores alone raise an alarm.
+        tolerance: default: what the certificate's arithmetic may get wrong, relative to the interval's ends.
+
+    Raises:
+        InputError: another image than the certified one, another size, too few fresh scores for this level, a value
+            out of its range.
+
+    >>> import certiqa, torch
+    >>> metric, image = lambda x: x.mean((1, 2, 3)), torch.full((3, 8, 8), 0.5)
+    >>> certificate = certiqa.certify(metric, image, 0.1, n=500, seed=1)
+    >>> found = verdict(certificate, image, image + 0.002, 0.502 + certificate.scores - 0.5, eps=0.05)
+    >>> found.within, found.outside, found.alarm
+    (True, None, False)
+    """
+    before, after = read_image(original), read_image(attacked)
+    _check_images(certificate, before, after)
+    check_alpha(level, "level")
+    scores = _fresh(fresh, level, certificate.tv_slack)
+    length = attack_length(before, after)
+    if eps is None and at is None:
+        eps = length
+    interval = certificate.bounds(None if eps is None else check_eps(eps), at=at)
+    if tolerance is None:
+        ends = [abs(end) for end in interval if np.isfinite(end)]
+        tolerance = NUMERICS[DTYPES[certificate.provenance.dtype]] * max(ends, default=0.0)
+    evidence = Evidence(scores, certificate.sigma, "both", certificate.tv_slack, certificate.output_range)
+    low, high = median_ranks(len(scores), level / 2, certificate.tv_slack)
+    return Verdict(
+        certificate=f"{certificate.provenance.image_sha256[:16]}:{certificate.provenance.seed_commitment[:16]}",
+        length=length,
+        eps=interval.eps,
+        lower=interval.lower,
+        upper=interval.upper,
+        alpha=interval.alpha,
+        simultaneous=interval.simultaneous,
+        median=evidence.printed,
+        median_low=evidence.low(low)[0],
+        median_high=evidence.high(high)[0],
+        n_fresh=len(scores),
+        level=level,
+        tolerance=check_eps(tolerance, "tolerance"),
+    )
+
+
+def attack_length(original: Picture, attacked: Picture) -> float:
+    """The l2 length of attacked - original, in float64 and rounded up; exact whole numbers for two 8-bit pictures.
+
+    >>> import torch
+    >>> clean = read_image(torch.zeros(3, 2, 2))
+    >>> round(attack_length(clean, read_image(torch.full((3, 2, 2), 1 / 255))) * 255, 9) == round(12**0.5, 9)
+    True
+    """
+    units = 255.0 if original.on_grid and attacked.on_grid else 1.0
+    first, second = (
+        picture.pixels.astype(np.float64) / (255.0 if picture.on_grid and units == 1.0 else 1.0)
+        for picture in (original, attacked)
+    )
+    return float(np.sqrt(np.square(second - first).sum())) / units * (1 + _LENGTH_ROUNDING)
+
+
+def _check_images(certificate: Certificate, original: Picture, attacked: Picture) -> None:
+    if original.sha256() != certificate.provenance.image_sha256:
+        rule = f"must be the image that was certified, {certificate.provenance.image}"
+        raise InputError.of("original", rule, original.name)
+    if attacked.shape != original.shape:
+        rule = f"must have the size of the original, {original.width}x{original.height}"
+        raise InputError.of("attacked", rule, f"{attacked.width}x{attacked.height}", "Measure both in one size.")
+
+
+def _fresh(fresh: object, level: float, slack: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    scores = np.asarray(fresh, dtype=np.float64)
+    if scores.ndim != 1:
+        raise InputError.of("fresh", "must be one-dimensional, one score per draw", f"shape {scores.shape}")
+    least = smallest_n(0.5 - slack, level / 2)
+    if least is None or len(scores) < least:
+        rule = f"must hold {least} scores at least to speak at level {level:g}"
+        raise InputError.of("fresh", rule, f"{len(scores)} scores", "Draw some thousands.")
+    return scores
