@@ -112,6 +112,15 @@ FORBIDDEN = {  # a room: the prefixes that no file of it may import
     ],
     "certificate": ["certiqa._certify", "certiqa._order", "certiqa.cli", "certiqa.report", "certiqa.attacks"],
     "metrics": ["certiqa.smoothing", "certiqa.certificate", "certiqa._certify", "certiqa.evaluation", "certiqa.cli"],
+    "purifications": [
+        "certiqa.smoothing",
+        "certiqa.certificate",
+        "certiqa._certify",
+        "certiqa.evaluation",
+        "certiqa.attacks",
+        "certiqa.metrics",
+        "certiqa.cli",
+    ],
     "data": ["certiqa.smoothing", "certiqa.certificate", "certiqa._certify", "certiqa.evaluation", "certiqa.cli"],
     "samples": ["certiqa.smoothing", "certiqa.certificate", "certiqa._certify", "certiqa.cli"],
 }
