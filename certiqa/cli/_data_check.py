@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from certiqa._counted import counted
 from certiqa._progress import bar
 from certiqa.cli._errors import BAD_INPUT, INTERRUPTED, complain
 from certiqa.cli._outputs import JsonOutput
 from certiqa.data.cache import DecodingCache
 from certiqa.data.sets.dataset import OFFICIAL, DataSet
 from certiqa.data.sets.decoding import Decoded, decode_all
-from certiqa.data.sets.problem import Problem, grouped
+from certiqa.data.sets.problem import REMEDY, Problem, grouped
 from certiqa.data.sets.registry import info, open_dataset
 from certiqa.errors import InputError
 
@@ -24,7 +25,7 @@ _SIZES_SHOWN = 5
 def run(
     name: str, root: str, *, skip_bad: bool, decode: bool, cache: str | None, json: str | None, options: list[str]
 ) -> int:
-    """Check it and print the summary; the exit code."""
+    """Check it and print the summary; the exit code. Every line on stderr names the root; the last one the way on."""
     chosen = _options(options)
     if cache is not None and not decode:
         raise InputError.of("--cache", "must be left out with --no-decode: there is nothing to keep", cache)
@@ -45,7 +46,8 @@ def run(
                 decoded = decode_all(dataset.records, store, count)
         except KeyboardInterrupt:
             kept = " and kept in the cache" if store else "; with --cache DIR they would be kept"
-            complain(f"interrupted: {done} of {len(dataset.records)} images are done{kept}")
+            images = counted(len(dataset.records), "image")
+            complain(f"interrupted: {done} of {images} {'is' if done == 1 else 'are'} done{kept}")
             return INTERRUPTED
     problems = (*dataset.problems, *decoded.problems)
     report = _report(dataset, decoded, problems, decode)
@@ -55,8 +57,8 @@ def run(
     if not problems:
         return 0
     if not skip_bad or not decoded.records:
-        for line in grouped(problems):
-            complain(line)
+        for line in (*grouped(problems), REMEDY):
+            complain(f"{root}: {line}")
         return BAD_INPUT
     if not output.on_stdout:
         print("".join(f"left out     {line}\n" for line in grouped(problems)), end="", flush=True)

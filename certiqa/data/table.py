@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from certiqa._counted import counted
 from certiqa.data.sets.problem import Problem, refuse
 from certiqa.errors import MissingExtraError
 
@@ -25,6 +26,12 @@ __all__ = ["Table", "as_text", "numbers", "read_mat", "read_table", "read_words"
 
 _HEADER_WITHIN = 20
 _DELIMITERS = (",", ";", "\t")
+_AGAIN = "Unpack it from the published archive again, or download it again"
+_ALLOW = "Let your account read it"
+_NAME_COLUMNS = (
+    "Name the columns so in the file's header; or read it with the reader 'folder', which is told what they are "
+    "called: image_column=..., mos_column=..., content_column=... (--option KEY=VALUE)"
+)
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 Cells = Sequence[object]
 
@@ -99,17 +106,19 @@ def _under_header(path: Path, cells: list[Cells], required: Sequence[str], optio
     if start is None:
         first = next((row for row in cells if any(map(as_text, row))), ())
         found = ", ".join(as_text(cell) for cell in first if as_text(cell)) or "none, the table is empty"
-        raise refuse("columns", f"{path.name!r} must have the columns {', '.join(required)}; found: {found}")
+        detail = f"{path.name!r} must have the columns {', '.join(required)}; found: {found}"
+        raise refuse("columns", detail, _NAME_COLUMNS)
     header = [_key(cell) for cell in cells[start]]
     wanted = {name: header.index(_key(name)) for name in (*required, *optional) if _key(name) in header}
     if twice := [name for name in wanted if header.count(_key(name)) > 1]:
-        raise refuse("columns", f"{path.name!r} must have each column once; found twice: {', '.join(twice)}")
+        detail = f"{path.name!r} must have each column once; found twice: {', '.join(twice)}"
+        raise refuse("columns", detail, "Delete or rename the wrong one of the two in the file")
     rows, problems = [], []
     for number, row in enumerate(cells[start + 1 :], start + 2):
         if not any(map(as_text, row)):
             continue
         if any(map(as_text, row[len(header) :])):
-            detail = f"{len(row)} cells under {len(header)} columns in {path.name!r}"
+            detail = f"{counted(len(row), 'cell')} under {counted(len(header), 'column')} in {path.name!r}"
             problems.append(Problem("row", detail, row=number))
             continue
         rows.append((number, {name: row[at] if at < len(row) else None for name, at in wanted.items()}))
@@ -130,9 +139,10 @@ def _text(path: Path) -> str:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refuse("table", f"{path.name!r} must be text in UTF-8; {error.reason} at byte {error.start}") from error
+        detail = f"{path.name!r} must be text in UTF-8; {error.reason} at byte {error.start}"
+        raise refuse("table", detail, "Save it as UTF-8 in an editor or a spreadsheet") from error
     except OSError as error:
-        raise refuse("table", f"{path.name!r} cannot be read: {error.strerror}") from error
+        raise refuse("table", f"{path.name!r} cannot be read: {error.strerror}", _ALLOW) from error
 
 
 def _csv_cells(path: Path) -> list[Cells]:
@@ -142,7 +152,7 @@ def _csv_cells(path: Path) -> list[Cells]:
     try:
         return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]  # noqa: C416
     except csv.Error as error:
-        raise refuse("table", f"{path.name!r} must be a whole csv file; {error}") from error
+        raise refuse("table", f"{path.name!r} must be a whole csv file; {error}", _AGAIN) from error
 
 
 def _sheets(path: Path) -> dict[str, list[Cells]]:
@@ -161,7 +171,7 @@ def _sheets(path: Path) -> dict[str, list[Cells]]:
                 book.close()
     except Exception as error:  # a zip of XML from anywhere: whatever is raised means "not a whole workbook"
         found = f"{type(error).__name__}: {error}"
-        raise refuse("table", f"{path.name!r} must be a whole .xlsx workbook; {found}") from error
+        raise refuse("table", f"{path.name!r} must be a whole .xlsx workbook; {found}", _AGAIN) from error
 
 
 def read_words(path: Path, count: int) -> list[tuple[int, tuple[str, ...]]]:
@@ -177,7 +187,8 @@ def read_words(path: Path, count: int) -> list[tuple[int, tuple[str, ...]]]:
     bad = next(((number, words) for number, words in lines if len(words) != count), None)
     if bad or not lines:
         found = f"line {bad[0]} has {len(bad[1])}" if bad else "the file is empty"
-        raise refuse("columns", f"{path.name!r} must have {count} words on every line; {found}")
+        detail = f"{path.name!r} must have {counted(count, 'word')} on every line; {found}"
+        raise refuse("columns", detail, "Repair that line" if bad else _AGAIN)
     return lines
 
 
@@ -193,19 +204,19 @@ def read_mat(path: Path, *names: str) -> list[npt.NDArray[Any]]:
         with path.open("rb") as file:
             data = file.read(1024)
     except OSError as error:
-        raise refuse("table", f"{path.name!r} cannot be read: {error.strerror}") from error
+        raise refuse("table", f"{path.name!r} cannot be read: {error.strerror}", _ALLOW) from error
     if data.startswith(_HDF5) or data[512:520] == _HDF5 or data.startswith(b"MATLAB 7.3"):
         remedy = "In MATLAB: load it, then save it with the option '-v7'"
-        raise refuse("table", f"{path.name!r} is a MATLAB 7.3 file (HDF5), which is not read. {remedy}")
+        raise refuse("table", f"{path.name!r} is a MATLAB 7.3 file (HDF5), which is not read", remedy)
     try:
         found: dict[str, Any] = scipy_io.loadmat(str(path))
     except Exception as error:  # a binary file from anywhere: whatever is raised means "not a whole MATLAB file"
         said = f"{type(error).__name__}: {error}"
-        raise refuse("table", f"{path.name!r} must be a whole MATLAB file of version 5 to 7; {said}") from error
+        raise refuse("table", f"{path.name!r} must be a whole MATLAB file of version 5 to 7; {said}", _AGAIN) from error
     if missing := [name for name in names if name not in found]:
         there = ", ".join(name for name in found if not name.startswith("__")) or "none"
         detail = f"{path.name!r} must hold the variables {', '.join(names)}; missing: {', '.join(missing)}"
-        raise refuse("columns", f"{detail}; found: {there}")
+        raise refuse("columns", f"{detail}; found: {there}", _AGAIN)
     return [np.asarray(found[name]) for name in names]
 
 
@@ -226,5 +237,5 @@ def numbers(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float64]:
         DataError: it is not numeric.
     """
     if array.dtype.kind not in "biuf":
-        raise refuse("columns", f"the variable {name!r} must be numeric; found: {array.dtype.name}")
+        raise refuse("columns", f"the variable {name!r} must be numeric; found: {array.dtype.name}", _AGAIN)
     return array.astype(np.float64).flatten(order="F")

@@ -90,6 +90,7 @@ def test_a_good_copy(invoke: Invoke, root: Path) -> None:
         "official     no split",
         "certiqa's    fit 6, validation 0",
         "sizes        8x8 (3), 10x8 (3)",
+        "note         6 images in the table; AGIQA-3K is published with 2982",
     ]
 
 
@@ -105,10 +106,11 @@ def test_everything_that_is_wrong_is_one_line_a_kind(invoke: Invoke, root: Path)
     spoil(root)
     result = invoke(["data", "check", "agiqa3k", "agiqa"])
     assert result.exit_code == 2
-    mos, missing, corrupt = result.errors
-    assert mos == "1 MOS that are no finite number (row 3 '1.png': 'nan')"
-    assert missing.startswith("1 missing images (row 4 'x.png'")
-    assert corrupt.startswith("1 images that do not decode (row 5 '3.png': ")
+    mos, missing, corrupt, remedy = result.errors
+    assert mos == "agiqa: 1 MOS that is no finite number (row 3 '1.png': 'nan')"
+    assert missing.startswith("agiqa: 1 missing image (row 4 'x.png'")
+    assert corrupt.startswith("agiqa: 1 image that does not decode (row 5 '3.png': ")
+    assert remedy.startswith("agiqa: Repair the data set, or go on without the bad rows")
     assert "images       2, all decode" in result.stdout
 
 
@@ -124,7 +126,7 @@ def test_skip_bad_with_nothing_left_is_an_error(invoke: Invoke, root: Path) -> N
         path.write_bytes(path.read_bytes()[:30])
     result = invoke(["data", "check", "agiqa3k", "agiqa", "--skip-bad"])
     assert result.exit_code == 2
-    assert result.errors[0].startswith("6 images that do not decode")
+    assert result.errors[0].startswith("agiqa: 6 images that do not decode")
 
 
 @pytest.mark.parametrize("target", ["-", "report.json"])

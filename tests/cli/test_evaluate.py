@@ -234,7 +234,7 @@ def test_everything_bad_is_told_together_and_before_anything_is_scored(evaluate:
     assert result.stdout == ""
     unknown, bad, nowhere, small = result.errors
     assert "Unknown model 'nothing'" in unknown
-    for words in ("missing images", "outside the scale", "do not decode", "--skip-bad"):
+    for words in ("1 missing image (", "outside the scale", "does not decode", "--skip-bad"):
         assert words in bad
     assert "nowhere" in nowhere
     assert "40 images of 'agiqa3k' are too small" in small

@@ -81,7 +81,7 @@ def test_a_bad_row_is_told_with_its_number_and_left_out_when_asked_to(kadid, row
     assert [(p.kind, p.row, p.fatal) for p in error.problems] == [(kind, 3, False)]
     assert words in str(error)
     assert "row 3" in str(error)
-    assert KINDS[kind] in str(error)
+    assert f"1 {KINDS[kind][0]}" in str(error)
     assert "skip_bad=True (--skip-bad)" in str(error)
     kept = open_dataset("kadid10k", root, skip_bad=True)
     assert [(record.name, record.row) for record in kept.records] == [("a.png", 2), ("c.png", 4)]
@@ -102,7 +102,7 @@ def test_everything_is_told_at_once_and_counted(kadid):
     assert "5 missing images (row 3 'gone0.png'" in text
     assert "gone2.png" in text
     assert "gone3.png" not in text
-    for words in ("1 MOS that are no finite number", "1 MOS outside the scale", "1 duplicate rows"):
+    for words in ("1 MOS that is no finite number", "1 MOS outside the scale", "1 duplicate row ("):
         assert words in text
     assert text.startswith("The data set 'kadid10k' in ")
 
@@ -111,8 +111,30 @@ def test_rows_that_contradict_each_other_are_both_left_out(kadid):
     root = kadid(good("a", 2.0), good("b"), good("A", 4.0), good("a", 2.0))
     kept = open_dataset("kadid10k", root, skip_bad=True)
     assert [record.name for record in kept.records] == ["b.png"]
-    assert [(p.kind, p.row) for p in kept.problems] == [("duplicate", 2), ("duplicate", 4), ("duplicate", 5)]
-    assert "contradicts row 4, 5, none of them is kept" in kept.problems[0].detail
+    assert [(p.kind, p.row) for p in kept.problems] == [("contradiction", 2), ("contradiction", 4), ("duplicate", 5)]
+    assert kept.problems[0].detail == "contradicts row 4, none of them is kept"
+    assert grouped(kept.problems)[0].startswith("1 duplicate row (row 5 'a.png': repeats row 2)")
+    assert grouped(kept.problems)[1].startswith("2 rows that contradict each other (row 2 ")
+
+
+def test_rows_of_three_opinions_name_both_others(kadid):
+    kept = open_dataset("kadid10k", kadid(good("a", 2.0), good("b"), good("a", 4.0), good("a", 5.0)), skip_bad=True)
+    assert [p.detail for p in kept.problems][1] == "contradicts rows 2, 5, none of them is kept"
+
+
+def test_a_bad_row_that_is_repeated_is_bad_once(kadid):
+    bad = [good("b", "nan"), ("gone.png", "I01.png", 3, 0), ("../x.png", "I01.png", 3, 0), good("c", 9)]
+    kept = open_dataset("kadid10k", kadid(good("a"), *bad, *bad), skip_bad=True)
+    assert [(p.kind, p.row) for p in kept.problems] == [
+        ("mos", 3), ("missing", 4), ("outside", 5), ("scale", 6), *(("duplicate", row) for row in range(7, 11))
+    ]  # fmt: skip
+    assert [p.detail for p in kept.problems[4:]] == [f"repeats row {row}" for row in range(3, 7)]
+
+
+def test_an_image_that_is_missing_is_missing_once_whatever_its_rows_say(kadid):
+    kept = open_dataset("kadid10k", kadid(good("a"), good("x", 2.0), good("x", 4.0), good("y", 4.0)), skip_bad=True)
+    assert grouped(kept.problems)[0].startswith("1 duplicate row (row 4 'x.png': names the image of row 3, which")
+    assert grouped(kept.problems)[1].startswith("2 missing images (row 3 'x.png'")
 
 
 def test_two_rows_that_mean_one_file_in_other_letters_are_duplicates(kadid):
@@ -130,21 +152,55 @@ def test_a_root_that_is_none(tmp_path, make, skip_bad):
     assert [(p.kind, p.fatal) for p in error.problems] == [("root", True)]
     assert ("a file" if make == "file" else "not there") in str(error)
     assert "dmos.csv" in str(error)
+    assert str(root) in str(error)
+    assert "Pass the folder that holds these files" in str(error)
+    assert "seen from" not in str(error)
     assert "skip_bad" not in str(error)
+
+
+def test_a_relative_root_says_where_it_is_seen_from(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert f"the path is seen from {str(tmp_path)!r}" in str(problems_of("nowhere"))
+
+
+def test_a_missing_folder_of_images_is_told_as_such(kadid, tmp_path):
+    root = kadid(good("a"), good("b", "nan"))
+    for path in (root / "images").iterdir():
+        path.unlink()
+    (root / "images").rmdir()
+    for skip_bad in (False, True):
+        error = problems_of(root, skip_bad=skip_bad)
+        assert [(p.kind, p.fatal) for p in error.problems] == [("folder", True), ("missing", False), ("mos", False)]
+        assert "there is no folder of images 'images' or 'distorted_images'; the folder holds 'dmos.csv'" in str(error)
+        assert "Put the images, and the folder, where the table is" in str(error)
+    (root / "distorted_images").mkdir()
+    picture(root / "distorted_images" / "a.png")
+    assert [p.kind for p in problems_of(root).problems] == ["mos"]
+
+
+def test_images_beside_the_table_need_no_folder(tmp_path):
+    picture(tmp_path / "1.png")
+    (tmp_path / "mos.csv").write_text("image,mos\n1.png,nan\n")
+    with pytest.raises(DataError) as caught:
+        open_dataset("livec", tmp_path)
+    assert [p.kind for p in caught.value.problems] == ["mos"]
 
 
 @pytest.mark.parametrize("skip_bad", [False, True])
 def test_a_missing_table_says_what_is_expected_and_what_is_there(tmp_path, skip_bad):
     error = problems_of(tmp_path, skip_bad=skip_bad)
-    assert "the table 'dmos.csv' is missing; the folder is empty" in str(error)
+    assert "the table 'dmos.csv' is missing; the folder is empty. Pass the folder that holds it." in str(error)
+    assert str(tmp_path) in str(error)
     (tmp_path / "scores.txt").touch()
     assert "the folder holds 'scores.txt'" in str(problems_of(tmp_path))
 
 
 @pytest.mark.parametrize("skip_bad", [False, True])
-def test_wrong_columns_say_expected_and_found(kadid, skip_bad):
+def test_wrong_columns_say_expected_and_found_and_what_to_do(kadid, tmp_path, skip_bad):
     error = problems_of(kadid(good("a"), header=("image", "ref_img", "mos", "var")), skip_bad=skip_bad)
     assert "'dmos.csv' must have the columns dist_img, ref_img, dmos; found: image, ref_img, mos, var" in str(error)
+    assert "Name the columns so in the file's header; or read it with the reader 'folder'" in str(error)
+    assert str(tmp_path) in str(error)
     assert [(p.kind, p.fatal) for p in error.problems] == [("columns", True)]
 
 
@@ -213,7 +269,7 @@ def test_a_link_of_the_user_is_followed_a_name_of_the_table_is_not(kadid, tmp_pa
 def test_an_unknown_split(tmp_path):
     picture(tmp_path / "images" / "a.png")
     (tmp_path / "mos.csv").write_text("image,mos,split\na.png,1,holdout\n")
-    with pytest.raises(DataError, match=r"1 unknown words for the split \(row 2 'a.png': 'holdout'\)"):
+    with pytest.raises(DataError, match=r"1 unknown word for the split \(row 2 'a.png': 'holdout'\)"):
         open_dataset("folder", tmp_path, mos_range=(0, 5))
 
 

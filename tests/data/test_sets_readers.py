@@ -180,7 +180,7 @@ def test_koniq_of_either_table_is_on_the_same_scale(tmp_path):
     alone = open_dataset("koniq10k", koniq(tmp_path / "scores", sets=False))
     assert rows(alone) == [(*row[:4], None, row[5]) for row in expected]
     assert alone.mos_range == (1, 100)
-    assert "the official split is not known" in alone.notes[-1]
+    assert "the official split is not known" in alone.notes[-2]
 
 
 def test_koniq_on_the_rating_scale_has_standard_deviations(tmp_path):
@@ -256,6 +256,7 @@ def test_tid_names_are_found_whatever_their_case(tmp_path):
     ]
     assert [r.path.name for r in found.records] == ["I01_01_1.BMP", "i01_01_2.bmp", "i25_24_5.bmp"]
     assert found.notes == (
+        "3 images in the table; TID2013 is published with 3000",
         "2 file names differ from the table's in the case of their letters (first: "
         "'distorted_images/I01_01_1.BMP' for 'distorted_images/I01_01_1.bmp')",
     )
@@ -475,7 +476,8 @@ def test_agiqa(tmp_path, folder):
         ("AttnGAN_normal_000.jpg", 0.965602553, 0.223270101, "statue of a man", None, 2),
         ("midjourney_lowstep_060.jpg", 3.9, None, "artwork, anime style", None, 3),
     ]
-    assert (found.mos_range, found.lower_better, found.notes) == ((0, 5), False, ())
+    assert (found.mos_range, found.lower_better) == ((0, 5), False)
+    assert found.notes == ("2 images in the table; AGIQA-3K is published with 2982",)
 
 
 def test_agiqa_plain_form_needs_the_prompt(tmp_path):
@@ -560,14 +562,128 @@ def test_folder_as_it_comes(tmp_path):
 
 @pytest.mark.parametrize("mos_range", [None, (1,), (5, 1), "1", "a,b", (0, float("nan")), (0, "inf"), 5])
 def test_folder_must_be_told_the_scale(tmp_path, mos_range):
+    put(tmp_path, "a.png")
     write_csv(tmp_path / "mos.csv", ("image", "mos"), ("a.png", 1))
     with pytest.raises(InputError, match="'mos_range' must be the lowest and the highest number of the scale"):
         open_dataset("folder", tmp_path, mos_range=mos_range)
 
 
 def test_folder_direction(tmp_path):
+    put(tmp_path, "a.png")
+    write_csv(tmp_path / "mos.csv", ("image", "mos"), ("a.png", 1))
     with pytest.raises(InputError, match="'lower_better' must be true or false"):
         open_dataset("folder", tmp_path, mos_range=(0, 1), lower_better="maybe")
+    with pytest.raises(InputError, match=r"'mos_range' must be .* 'lower_better' must be true or false"):
+        open_dataset("folder", tmp_path, lower_better="maybe")
+
+
+@pytest.mark.parametrize("option", ["table", "images"])
+@pytest.mark.parametrize("name", ["../elsewhere", "/etc", "a/../../b"])
+def test_folder_stays_below_its_root(tmp_path, option, name):
+    with pytest.raises(InputError, match=f"'{option}' must be a name below the root"):
+        open_dataset("folder", tmp_path, mos_range=(0, 1), **{option: name})
+
+
+def test_a_missing_scale_hides_no_other_fault(tmp_path):
+    lines = [("a.png", 1), ("a.png", 1), ("b.png", "nan"), ("c.png", 2)]
+    put(tmp_path / "images", "a.png", "b.png")
+    write_csv(tmp_path / "mos.csv", ("image", "mos"), *lines)
+    for skip_bad in (False, True):
+        with pytest.raises(DataError) as caught:
+            open_dataset("folder", tmp_path, lower_better="maybe", skip_bad=skip_bad)
+        kinds = [problem.kind for problem in caught.value.problems]
+        assert sorted(kinds) == ["duplicate", "missing", "mos", "option", "option"]
+        text = str(caught.value)
+        for words in ("'mos_range' must be", "--option mos_range=0,100", "'lower_better' must", "1 duplicate row ("):
+            assert text.count(words) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda root: None, "the table 'mos.csv' is missing"),
+        (lambda root: write_csv(root / "mos.csv", ("file", "score"), ("a.png", 1)), "found: file, score"),
+        (lambda root: write_csv(root / "mos.csv", ("image", "mos")), "a header, but no rows"),
+        (lambda root: write_csv(root / "mos.csv", ("image", "mos"), ("a.png", 1)), "no folder of images 'images'"),
+        (lambda root: root.rmdir(), "the root must be a folder"),
+    ],
+)
+def test_a_missing_scale_is_told_together_with_what_makes_the_folder_unreadable(tmp_path, make, words):
+    root = tmp_path / "root"
+    root.mkdir()
+    make(root)
+    with pytest.raises(DataError, match=words) as caught:
+        open_dataset("folder", root)
+    assert "'mos_range' must be" in str(caught.value)
+    assert str(root) in str(caught.value)
+
+
+def test_a_missing_package_is_told_with_a_missing_scale(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    (tmp_path / "mos.xlsx").touch()
+    with pytest.raises(DataError, match=r"'mos_range' must be .*pip install 'certiqa\[data\]'"):
+        open_dataset("folder", tmp_path, table="mos.xlsx")
+    with pytest.raises(MissingExtraError):
+        open_dataset("folder", tmp_path, table="mos.xlsx", mos_range=(0, 1))
+
+
+# -- another data set's folder -----------------------------------------------------------------------------------------
+
+
+def plain(root: Path, *lines: tuple[object, ...], header: tuple[str, ...] = ("image", "mos")) -> Path:
+    put(root / "images", *(str(line[0]) for line in lines))
+    write_csv(root / "mos.csv", header, *lines)
+    return root
+
+
+def test_names_that_livec_does_not_have_are_another_data_set(tmp_path):
+    lines = [(f"AttnGAN_normal_{i:03}.jpg", i / 4, "a cat") for i in range(8)]
+    root = plain(tmp_path, *lines, ("10.jpg", 3, "a dog"), header=("image", "mos", "prompt"))
+    for skip_bad in (False, True):
+        with pytest.raises(DataError, match="8 of 9 names in the table are not of this data set") as caught:
+            open_dataset("livec", root, skip_bad=skip_bad)
+        assert "has names like '10.bmp'" in str(caught.value)
+        assert "'folder', which is told the scale" in str(caught.value)
+    assert len(open_dataset("agiqa3k", root)) == 9
+    assert len(open_dataset("folder", root, mos_range=(0, 5))) == 9
+
+
+def test_a_few_foreign_names_are_bad_rows(tmp_path):
+    names = ["10.jpg", "880.JPG", "t1.bmp", "10004473376.jpg"]
+    root = plain(tmp_path, *((name, 10 * i) for i, name in enumerate(names)))
+    with pytest.raises(DataError, match=r"1 name that is not this data set's \(row 5 '10004473376.jpg'"):
+        open_dataset("livec", root)
+    assert [record.name for record in open_dataset("livec", root, skip_bad=True).records] == names[:3]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 5), (0.1, 1), (1, 5), (0, 9), (81, 99)])
+def test_scores_of_a_corner_of_the_scale_are_on_another_scale(tmp_path, low, high):
+    mos = np.linspace(low, high, 20)
+    root = plain(tmp_path, *((f"{i}.jpg", score) for i, score in enumerate(mos)))
+    with pytest.raises(DataError, match="one fifth of the scale 0-100 or less: the table is on another scale"):
+        open_dataset("livec", root)
+    found = open_dataset("folder", root, mos_range=(0, 100))
+    assert any("is it the right mos_range?" in note for note in found.notes)
+    assert open_dataset("folder", root, mos_range=(low, high)).notes == ()
+
+
+def test_few_scores_or_one_outside_the_corner_prove_nothing(tmp_path):
+    few = plain(tmp_path / "few", *((f"{i}.jpg", i / 4) for i in range(19)))
+    assert len(open_dataset("livec", few)) == 19
+    wide = plain(tmp_path / "wide", *((f"{i}.jpg", i / 4) for i in range(19)), ("50.jpg", 20.5))
+    assert len(open_dataset("livec", wide)) == 20
+
+
+def test_another_number_of_images_is_a_note(tmp_path):
+    root = plain(tmp_path, ("1.jpg", 50))
+    assert open_dataset("livec", root).notes == (
+        "1 image in the table; LIVE In the Wild Challenge is published with 1162",
+    )
+
+
+def test_a_missing_livec_names_both_of_its_forms(tmp_path):
+    with pytest.raises(DataError, match=r"are missing; the folder is empty. Pass the folder that holds them, or"):
+        open_dataset("livec", tmp_path)
 
 
 # -- names, parts, real data -------------------------------------------------------------------------------------------
@@ -617,3 +733,9 @@ def test_the_real_ones_keep_the_contents_that_the_built_in_metric_was_split_by(s
     with Image.open(shared_data / name / "images" / table[0]["image"]) as image:
         np.testing.assert_array_equal(picture.pixels, np.asarray(image.convert("RGB")).transpose(2, 0, 1))
     assert record is found.records[0]
+
+
+@pytest.mark.shared
+def test_the_real_agiqa3k_is_no_livec(shared_data):
+    with pytest.raises(DataError, match="2367 of 2367 names in the table are not of this data set.*another scale"):
+        open_dataset("livec", shared_data / "agiqa3k", skip_bad=True)

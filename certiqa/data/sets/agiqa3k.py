@@ -29,6 +29,7 @@ FACTS = Facts(
     split="none",
     licence="MIT",
     paper="Li et al., AGIQA-3K: an open database for AI-generated image quality assessment, IEEE TCSVT 2023",
+    images=2982,
 )
 
 
@@ -37,7 +38,10 @@ def read(place: Place) -> Listing:
     path = place.table(*(f"{inner}data.csv" for inner in _INNER))
     if path is None and place.table("mos.csv"):
         return read_plain(place, columns=Columns(content="prompt"))
-    (path,) = place.need(tuple(f"{inner}data.csv" for inner in _INNER))
+    (path,) = place.need(
+        tuple(f"{inner}data.csv" for inner in _INNER),
+        instead="the one of the plain form: images/ and mos.csv with the columns image, mos, prompt",
+    )
     table = read_table(path, ("name", "prompt", "mos_quality"), ("std_quality",))
     names = ("images", "img", "image", "file")
     folder = place.folder(*(inner + name for inner in _INNER for name in names), ".", "AGIQA-3K")

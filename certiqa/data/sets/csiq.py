@@ -46,6 +46,7 @@ FACTS = Facts(
     licence="not stated in the tables",
     paper="Larson and Chandler, Most apparent distortion: full-reference image quality assessment and the role of "
     "strategy, JEI 2010",
+    images=866,
 )
 
 

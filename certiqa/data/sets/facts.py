@@ -22,6 +22,9 @@ class Facts:
         licence: as far as it is known.
         paper: where it comes from.
         accepted: what lies outside is refused as a typing or conversion error; None: ``mos_range``.
+        images: how many are published; None where nothing is.
+        named: what its images are called, as a regular expression for the name without its folder; empty: not known.
+        example: such a name.
     """
 
     name: str
@@ -34,3 +37,6 @@ class Facts:
     licence: str
     paper: str
     accepted: tuple[float, float] | None = None
+    images: int | None = None
+    named: str = ""
+    example: str = ""

@@ -40,6 +40,7 @@ FACTS = Facts(
     licence="not stated in the tables; it is made of images of several other data sets",
     paper="Ying et al., From patches to pictures (PaQ-2-PiQ): mapping the perceptual space of picture quality, "
     "CVPR 2020",
+    images=39810,
 )
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from certiqa.data.sets.facts import Facts
 from certiqa.data.sets.listing import Listing
-from certiqa.data.sets.options import flag, scale_ends
+from certiqa.data.sets.options import flag, gathered, scale_ends
 from certiqa.data.sets.place import Place
 from certiqa.data.sets.plain import Columns, read_plain
+from certiqa.data.sets.problem import Problem
+from certiqa.errors import DataError
 
 __all__ = ["FACTS", "read"]
 
@@ -53,11 +55,17 @@ def read(
         content_column: the column of the content; default: content or prompt if it is there, else the image.
         split_column: the column of the official split, read if it is there: train, val, test.
 
+    Returns:
+        The rows. Options that break their rule stand among its problems, so that the rows are looked at all the same.
+
     Raises:
-        InputError: ``mos_range`` or ``lower_better`` breaks its rule.
-        DataError: no such table, or other columns.
+        DataError: no such table, or other columns; with it all options that break their rule.
     """
-    scale, direction = scale_ends(mos_range), flag("lower_better", lower_better)
+    faults: list[Problem] = []
+    scale = gathered(faults, lambda: scale_ends(mos_range))
+    direction = gathered(faults, lambda: flag("lower_better", lower_better))
     columns = Columns(image_column, mos_column, std_column, content_column, split_column)
-    found = read_plain(place, table, images, columns)
-    return Listing(found.entries, found.problems, found.notes, scale, direction)
+    found = gathered(faults, lambda: read_plain(place, table, images, columns))
+    if found is None:
+        raise DataError("the table cannot be read", tuple(faults))
+    return Listing(found.entries, (*faults, *found.problems), found.notes, scale, direction)

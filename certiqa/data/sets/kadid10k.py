@@ -25,6 +25,7 @@ FACTS = Facts(
     split="none",
     licence="not stated in the tables",
     paper="Lin, Hosu and Saupe, KADID-10k: a large-scale artificially distorted IQA database, QoMEX 2019",
+    images=10125,
 )
 
 

@@ -39,6 +39,7 @@ FACTS = Facts(
     licence="not stated in the tables; the images are Creative Commons photographs of YFCC100M",
     paper="Hosu, Lin, Sziranyi and Saupe, KonIQ-10k: an ecologically valid database for deep learning of blind image "
     "quality assessment, IEEE TIP 2020",
+    images=10073,
 )
 
 

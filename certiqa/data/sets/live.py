@@ -40,6 +40,7 @@ FACTS = Facts(
     paper="Sheikh, Sabir and Bovik, A statistical evaluation of recent full reference image quality assessment "
     "algorithms, IEEE TIP 2006",
     accepted=(-20.0, 120.0),
+    images=779,
 )
 
 
@@ -65,7 +66,8 @@ def read(place: Place, *, scores: str = "dmos") -> Listing:
     references = strings(read_mat(name_path, "refnames_all")[0])
     if {len(references), *map(len, arrays)} != {_COUNT}:
         counts = ", ".join(f"{name} {len(values)}" for name, values in zip(variables, arrays, strict=True))
-        raise refuse("table", f"each array must have {_COUNT} entries; found: {counts}, refnames_all {len(references)}")
+        detail = f"each array must have {_COUNT} entries; found: {counts}, refnames_all {len(references)}"
+        raise refuse("table", detail, "Take the .mat files from the published archive")
     folders = [(place.folder(*(inner + one for inner in _INNER)), one, count) for one, count in FOLDERS.items()]
     files = [(f"{there}/img{i}.bmp", f"{one}/img{i}.bmp") for there, one, count in folders for i in range(1, count + 1)]
     dmos, originals, std = arrays[0], arrays[1], arrays[2] if len(arrays) > 2 else [None] * _COUNT

@@ -7,13 +7,14 @@ taught the subjects the task and lie in ``Images/trainingImages/``; the 1162 oth
 Also the plain form (``images/`` and ``mos.csv``). It is often re-packed with the .bmp files as .jpg; so that a
 photograph is one content in every packing, and falls on the same side of certiqa's validation rule, the content is the
 file's name with .bmp spelled .jpg. (The names are numbers, and no number is known to occur
-twice.)
+twice.) A table of other names is another data set's, and is refused.
 """
 
 from __future__ import annotations
 
 import re
 
+from certiqa._counted import counted
 from certiqa.data.sets.facts import Facts
 from certiqa.data.sets.listing import Entry, Listing
 from certiqa.data.sets.options import flag
@@ -39,6 +40,9 @@ FACTS = Facts(
     licence="free use with the notice and a citation (The University of Texas at Austin)",
     paper="Ghadiyaram and Bovik, Massive online crowdsourced study of subjective and objective picture quality, "
     "IEEE TIP 2016",
+    images=1162,
+    named=r"(t[1-7]|\d{1,4})\.\w+",
+    example="10.bmp",
 )
 
 
@@ -63,18 +67,23 @@ def read(place: Place, *, training_images: object = False) -> Listing:
     if inner is None and place.table("mos.csv"):
         return read_plain(place, content_of=content)
     inner = inner or ""
-    names_mat, mos_mat, std_mat = place.need(*((f"{inner}Data/{name}.mat",) for name in (_NAMES, _MOS, _STD)))
+    names_mat, mos_mat, std_mat = place.need(
+        *((f"{inner}Data/{name}.mat",) for name in (_NAMES, _MOS, _STD)),
+        instead="the one of the plain form: images/ and mos.csv with the columns image, mos",
+    )
     names = strings(read_mat(names_mat, _NAMES)[0])
     mos = numbers(read_mat(mos_mat, _MOS)[0], _MOS)
     std = numbers(read_mat(std_mat, _STD)[0], _STD)
     if not len(names) == len(mos) == len(std):
-        counts = f"{len(names)} names, {len(mos)} MOS, {len(std)} standard deviations"
-        raise refuse("table", f"the three tables must be of one length; found: {counts}")
+        counts = f"{counted(len(names), 'name')}, {len(mos)} MOS, {counted(len(std), 'standard deviation')}"
+        detail = f"the three tables must be of one length; found: {counts}"
+        raise refuse("table", detail, "Take all three from the published archive")
+    images = place.folder(f"{inner}Images")
     entries = []
     for row, (name, score, spread) in enumerate(zip(names, mos.tolist(), std.tolist(), strict=True), 1):
         is_taught = bool(_TAUGHT.fullmatch(name))
         if is_taught and not taught:
             continue
-        folder = f"{inner}Images/trainingImages" if is_taught else f"{inner}Images"
+        folder = f"{images}/trainingImages" if is_taught else images
         entries.append(Entry(name, score, spread, content(name), None, row, (f"{folder}/{name}",)))
     return Listing(tuple(entries))

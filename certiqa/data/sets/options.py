@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from certiqa.errors import InputError
+from certiqa.data.sets.problem import Problem
+from certiqa.errors import DataError, InputError, MissingExtraError
 
-__all__ = ["flag", "scale_ends"]
+__all__ = ["flag", "gathered", "scale_ends"]
+
+T = TypeVar("T")
+
+
+def gathered(faults: list[Problem], step: Callable[[], T]) -> T | None:
+    """What the step returns; None if it fails, and why stands among the faults, so that no fault hides another one."""
+    try:
+        return step()
+    except InputError as error:
+        faults.append(Problem("option", str(error), fatal=True))
+    except DataError as error:
+        faults += error.problems
+    except MissingExtraError as error:
+        if not faults:
+            raise
+        faults.append(Problem("table", str(error), fatal=True))
+    return None
 
 
 def scale_ends(given: object) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from certiqa.data.sets.problem import refuse
 
-__all__ = ["Place", "inside"]
+__all__ = ["Place", "either", "inside"]
 
 
 class Place:
@@ -22,11 +22,13 @@ class Place:
     Attributes:
         root: the folder.
         renamed: what was found under another case: name asked for -> name found.
+        absent: the names of the folders that were looked for and are not there; "." at the end: the root stands in.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.renamed: dict[str, str] = {}
+        self.absent: list[tuple[str, ...]] = []
         self._folders: dict[Path, dict[str, list[str]]] = {}
 
     def find(self, name: str) -> Path | None:
@@ -53,10 +55,13 @@ class Place:
 
     def folder(self, *names: str) -> str:
         """The first of these folders that is there, as it is spelled there; the first name if none is."""
-        for name in names:
+        for at, name in enumerate(names):
             path = self.root if name == "." else self._find(name)
             if path is not None and path.is_dir():
+                if name == "." and at:
+                    self.absent.append(names[: at + 1])
                 return path.relative_to(self.root).as_posix()
+        self.absent.append(names)
         return names[0]
 
     def table(self, *names: str) -> Path | None:
@@ -67,17 +72,22 @@ class Place:
                 return path
         return None
 
-    def need(self, *tables: tuple[str, ...]) -> list[Path]:
+    def need(self, *tables: tuple[str, ...], instead: str = "") -> list[Path]:
         """A file for each tuple of names that it may have.
 
+        Args:
+            tables: the names.
+            instead: another way out than to put the tables there, in words.
+
         Raises:
-            DataError: one is missing. The message names all that are missing, and what is there.
+            DataError: one is missing. The message names all that are missing, what is there, and what to do.
         """
         found = [self.table(*names) for names in tables]
-        missing = [_or(names) for names, path in zip(tables, found, strict=True) if not path]
+        missing = [either(names) for names, path in zip(tables, found, strict=True) if not path]
         if missing:
-            detail = f"the table {' and the table '.join(missing)} is missing; {self.contents()}"
-            raise refuse("table", detail)
+            verb, them = ("is", "it") if len(missing) == 1 else ("are", "them")
+            detail = f"the table {' and the table '.join(missing)} {verb} missing; {self.contents()}"
+            raise refuse("table", detail, f"Pass the folder that holds {them}{f', or {instead}' if instead else ''}")
         return [path for path in found if path]
 
     def contents(self) -> str:
@@ -98,10 +108,10 @@ class Place:
         return self._folders[folder]
 
 
-def _or(names: tuple[str, ...]) -> str:
-    """The names a table may have, without the folders it may also lie in.
+def either(names: tuple[str, ...]) -> str:
+    """The names something may have, without the folders it may also lie in.
 
-    >>> _or(("a.mat", "inner/a.mat", "b.mat"))
+    >>> either(("a.mat", "inner/a.mat", "b.mat"))
     "'a.mat' or 'b.mat'"
     """
     first = {name.rpartition("/")[2]: name for name in reversed(names)}

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from certiqa.data.sets.listing import Entry, Listing, as_split
-from certiqa.data.sets.place import Place
+from certiqa.data.sets.place import Place, inside
 from certiqa.data.table import read_table
+from certiqa.errors import InputError
 
 __all__ = ["CONTENT_COLUMNS", "Columns", "read_plain"]
 
@@ -55,13 +56,17 @@ def read_plain(
         content_of: the content of an image, where no column says it.
 
     Raises:
+        InputError: ``table`` or ``images`` leads out of the root.
         DataError: no such table, or other columns.
     """
-    (path,) = place.need((table,))
+    _stay_below("table", table)
+    if images is not None:
+        _stay_below("images", images)
+    (path,) = place.need((table,), instead="name the table: table=... (--option table=...)")
     required = [columns.image, columns.mos, *([columns.content] if columns.content else [])]
     read = read_table(path, required, (columns.std, columns.split, *CONTENT_COLUMNS))
     content = columns.content or next((name for name in CONTENT_COLUMNS if read.has(name)), None)
-    folder = place.folder("images", ".") if images is None else images
+    folder = place.folder("images", ".") if images is None else place.folder(images)
     entries = []
     for row, cells in read.texts():
         name = cells[columns.image]
@@ -77,3 +82,12 @@ def read_plain(
             )
         )
     return Listing(tuple(entries), read.problems)
+
+
+def _stay_below(option: str, name: str) -> None:
+    try:
+        if name != ".":
+            inside(name)
+    except ValueError:
+        rule = "must be a name below the root"
+        raise InputError.of(option, rule, name, "Pass another root, and the name as it is seen from there.") from None

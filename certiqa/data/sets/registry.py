@@ -14,7 +14,7 @@ from certiqa.data.sets.facts import Facts
 from certiqa.data.sets.listing import Listing
 from certiqa.data.sets.place import Place
 from certiqa.data.sets.problem import Problem, data_error
-from certiqa.errors import DataError, UnknownNameError
+from certiqa.errors import DataError, InputError, UnknownNameError
 
 __all__ = ["info", "names", "open_dataset", "options"]
 
@@ -69,9 +69,10 @@ def open_dataset(
 
     Raises:
         UnknownNameError: no such data set, or no such option of it.
-        InputError: an option breaks its rule.
+        InputError: an option breaks its rule, and nothing else is wrong.
         DataError: everything that is wrong, told once and together. What makes all rows unreadable (no root, no table,
-            other columns) is an error with ``skip_bad`` too, and so is a table of which nothing is left.
+            other columns, another data set's table, no folder of images, an option that breaks its rule) is an error
+            with ``skip_bad`` too, and so is a table of which nothing is left.
         MissingExtraError: an .xlsx, and openpyxl is not installed.
     """
     module = _module(name)
@@ -81,23 +82,47 @@ def open_dataset(
         if option not in _options(read):
             raise UnknownNameError.among(f"option of {facts.name!r}", option, _options(read))
     what, folder = f"The data set {facts.name!r} in {os.fspath(root)!r}", Path(root)
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "not there"
-        detail = f"the root must be a folder, and it is {found}; expected in it: {', '.join(facts.files)}"
-        raise data_error(what, [Problem("root", detail, fatal=True)])
     from certiqa.data.sets.assemble import assemble
 
+    place = Place(folder)
     try:
-        place = Place(folder)
+        if not folder.is_dir():
+            raise DataError("no root", (_no_root(folder, facts), *_wrong_options(read, place, options)))
         dataset = assemble(place, facts, read(place, **options), decode=decode)
     except DataError as error:
+        if all(problem.kind == "option" for problem in error.problems):
+            raise InputError(" ".join(problem.detail for problem in error.problems)) from None
         raise data_error(what, error.problems) from None
     if dataset.problems and not skip_bad:
         raise data_error(what, dataset.problems)
     if not dataset.records:
-        nothing = Problem("table", "no usable row is left", fatal=True)
-        raise data_error(what, [nothing, *dataset.problems])
+        detail = f"no usable row is left. Repair the rows, or pass another folder: expected in it: {_expected(facts)}"
+        raise data_error(what, [Problem("table", detail, fatal=True), *dataset.problems])
     return dataset
+
+
+def _no_root(folder: Path, facts: Facts) -> Problem:
+    found = "a file" if folder.exists() else "not there"
+    detail = f"the root must be a folder, and it is {found}; expected in it: {_expected(facts)}"
+    remedy = "Pass the folder that holds these files"
+    if not folder.is_absolute():
+        remedy += f"; the path is seen from {os.getcwd()!r}"
+    return Problem("root", f"{detail}. {remedy}", fatal=True)
+
+
+def _wrong_options(read: Callable[..., Listing], place: Place, options: dict[str, object]) -> list[Problem]:
+    """What a reader has to say of its options, where it finds nothing to read."""
+    try:
+        read(place, **options)
+    except InputError as error:
+        return [Problem("option", str(error), fatal=True)]
+    except DataError as error:
+        return [problem for problem in error.problems if problem.kind == "option"]
+    return []
+
+
+def _expected(facts: Facts) -> str:
+    return ", ".join(facts.files)
 
 
 def _options(read: Callable[..., Listing]) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ FACTS = Facts(
     split="none",
     licence="educational and research use; commercial use only with the authors' permission",
     paper="Fang, Zhu, Zeng, Ma and Wang, Perceptual quality assessment of smartphone photography, CVPR 2020",
+    images=11125,
 )
 
 

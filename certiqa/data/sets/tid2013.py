@@ -29,6 +29,7 @@ FACTS = Facts(
     split="none",
     licence="not stated in the tables",
     paper="Ponomarenko et al., Image database TID2013: peculiarities, results and perspectives, SPIC 2015",
+    images=3000,
 )
 
 
@@ -53,5 +54,5 @@ def _std(place: Place, count: int) -> list[str | None]:
     values: list[str | None] = [words[0] for _, words in read_words(path, 1)]
     if len(values) != count:
         detail = f"'mos_std.txt' must have as many lines as 'mos_with_names.txt', {count}; it has {len(values)}"
-        raise refuse("table", detail)
+        raise refuse("table", detail, "Take both files from the published archive")
     return values
