@@ -7,6 +7,7 @@ The tree::
     │   ├── ImageError                     an image cannot be read, or is not an RGB image in range
     │   └── UnknownNameError               no metric, sample or option of that name; near names are suggested
     ├── ModelError (RuntimeError)          the metric (or denoiser) that was plugged in misbehaves
+    │   ├── GradientError                  an attack needs the gradient of a score, and the model gives none
     │   ├── ModelOutputError               wrong shape, not finite, on another device, not a real number
     │   └── AuditError                     not fit to be smoothed: carries the hazards by name
     ├── WeightsError (RuntimeError)        a weight file is missing or not the one whose hash is on record
@@ -28,6 +29,7 @@ __all__ = [
     "CertificateError",
     "CertiqaError",
     "DataError",
+    "GradientError",
     "ImageError",
     "InputError",
     "MissingExtraError",
@@ -81,6 +83,10 @@ class UnknownNameError(InputError):
 
 class ModelError(CertiqaError, RuntimeError):
     """The metric or denoiser that was plugged in misbehaves."""
+
+
+class GradientError(ModelError):
+    """The score does not hang on the image by a graph: an attack that needs its gradient has nothing to follow."""
 
 
 class ModelOutputError(ModelError):

@@ -122,6 +122,16 @@ FORBIDDEN = {  # a room: the prefixes that no file of it may import
         "certiqa.cli",
     ],
     "data": ["certiqa.smoothing", "certiqa.certificate", "certiqa._certify", "certiqa.evaluation", "certiqa.cli"],
+    "attacks": [
+        "certiqa.smoothing",
+        "certiqa.certificate",
+        "certiqa._certify",
+        "certiqa._order",
+        "certiqa.evaluation",
+        "certiqa.denoisers",
+        "certiqa.cli",
+        "certiqa.report",
+    ],
     "samples": ["certiqa.smoothing", "certiqa.certificate", "certiqa._certify", "certiqa.cli"],
 }
 ALLOWED = {"statistics": ["certiqa.errors", "certiqa.statistics"]}

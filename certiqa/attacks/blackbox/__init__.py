@@ -1,0 +1,1 @@
+"""Attacks that see scores only, or not even these."""
