@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import types
 from collections import OrderedDict
 
 import numpy as np
@@ -336,6 +337,27 @@ def test_without_timm_it_says_what_to_install(monkeypatch, tmp_path):
     torch.save(small(), tmp_path / "p1q2.pth")
     with pytest.raises(MissingExtraError, match=r"pip install 'certiqa\[linearityiqa\]'"):
         load("linearityiqa", "cpu", weights=tmp_path / "p1q2.pth")
+
+
+def test_all_that_is_missing_is_told_together(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(InputError, match=r"2 reasons: \(1\).*'weights' must be.*\(2\).*'certiqa\[linearityiqa\]'"):
+        load("linearityiqa", "cpu")
+    with pytest.raises(MissingExtraError, match=r"2 reasons: \(1\).*'certiqa\[linearityiqa\]' \(2\).*cannot be read"):
+        load("linearityiqa", "cpu", weights=tmp_path / "none.pth")
+    with pytest.raises(InputError, match=r"3 reasons: \(1\).*'pool'.*\(2\).*\[linearityiqa\].*\(3\).*cannot be read"):
+        load_linearityiqa(tmp_path / "none.pth", pool="median")
+    torch.save(small(), tmp_path / "c.pth")
+    with pytest.raises(InputError, match=r"2 reasons: \(1\).*'pool'.*\(2\).*\[linearityiqa\]'$"):
+        load_linearityiqa(tmp_path / "c.pth", pool="median")
+
+
+def test_where_timm_is_there_the_file_alone_is_told(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "timm", types.ModuleType("timm"))
+    with pytest.raises(WeightsError, match=r"^The LinearityIQA checkpoint '.*none.pth' cannot be read"):
+        load("linearityiqa", "cpu", weights=tmp_path / "none.pth")
+    with pytest.raises(InputError, match=r"^The parameter 'weights' must be"):
+        load("linearityiqa", "cpu")
 
 
 def test_importing_it_loads_no_timm():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from certiqa.metrics.linearityiqa.pooling import POOLS, Pool, pooled_width, pyra
 from certiqa.metrics.linearityiqa.preprocessing import IMAGENET_MEAN, IMAGENET_STD, PUBLISHED_SIZE, resize_images
 from certiqa.metrics.policy import AnySize, InputPolicy, Resized
 
-__all__ = ["CARD", "LinearityIQA", "Predictions"]
+__all__ = ["CARD", "LinearityIQA", "Predictions", "find_timm", "input_policy"]
 
 _BACKBONE = "resnext101_32x8d"
 _STAGES = ((1024, 16), (2048, 32))  # channels and stride of stages 3 and 4
@@ -84,7 +84,7 @@ class LinearityIQA(MetricModule):
         levels: tuple[int, int] = (1, 1),
         bn_end: bool = False,
     ) -> None:
-        super().__init__(replace(CARD, input=_input_policy(resize, pool, levels)))
+        super().__init__(replace(CARD, input=input_policy(resize, pool, levels)))
         self.resize, self.pool, self.levels = resize, pool, levels
         self.backbone = _backbone()
         (channels3, _), (channels4, _) = _STAGES
@@ -128,12 +128,20 @@ class LinearityIQA(MetricModule):
 
 def _backbone() -> nn.Module:
     """timm's ResNeXt-101 32x8d without its head: (B, 3, H, W) -> the maps of stages 3 and 4."""
+    network: nn.Module = find_timm().create_model(_BACKBONE, pretrained=False, features_only=True, out_indices=(3, 4))
+    return network
+
+
+def find_timm() -> Any:
+    """The package that has the backbone.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
-        timm = import_module("timm")
+        return import_module("timm")
     except ImportError as error:
         raise MissingExtraError.of("timm", "linearityiqa", "The metric 'linearityiqa'") from error
-    network: nn.Module = timm.create_model(_BACKBONE, pretrained=False, features_only=True, out_indices=(3, 4))
-    return network
 
 
 def _reduction(width: int) -> nn.Sequential:
@@ -149,8 +157,12 @@ def _prediction(width: int, bn_end: bool) -> nn.Module:
     return nn.Sequential(linear, nn.BatchNorm1d(1)) if bn_end else linear
 
 
-def _input_policy(resize: object, pool: object, levels: object) -> InputPolicy:
-    """The gate of the constructor, and what it means for the size of the images."""
+def input_policy(resize: object, pool: object, levels: object) -> InputPolicy:
+    """The gate of the constructor, and what it means for the size of the images.
+
+    Raises:
+        InputError: an option is out of its range.
+    """
     if pool not in POOLS:
         raise InputError.of("pool", f"must be one of {', '.join(map(repr, POOLS))}", pool)
     if not _is_pair(levels):
