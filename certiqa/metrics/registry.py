@@ -13,6 +13,7 @@ from torch import nn
 
 from certiqa.errors import InputError, MissingExtraError, UnknownNameError
 from certiqa.metrics.card import MetricCard
+from certiqa.metrics.tuned import ENDING, load_tuned, tuned_metric_card
 
 __all__ = ["Family", "Loader", "card", "families", "list_metrics", "load", "names", "register", "unregister"]
 
@@ -140,6 +141,8 @@ def card(name: str) -> MetricCard:
     >>> card("builtin").output_range
     (0.0, 100.0)
     """
+    if name.endswith(ENDING):
+        return tuned_metric_card(name)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _FAMILIES:
         return _family(prefix).card(rest)
@@ -152,7 +155,8 @@ def load(
     """A metric by name: eval mode, parameters frozen, on ``device`` (default: a GPU if there is one, else the CPU).
 
     Args:
-        name: "builtin", "builtin-certified", "linearityiqa", "pyiqa:NAME", or what :func:`register` made known.
+        name: "builtin", "builtin-certified", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
+            path of a .safetensors file that certiqa train defense wrote.
         device: a torch device.
         weights: a weight file that replaces the published weights; needed where nothing is published that certiqa could
             load by itself (the card's ``needs_weights``).
@@ -167,6 +171,8 @@ def load(
     (0.0, 100.0)
     """
     device = device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu")
+    if name.endswith(ENDING):
+        return load_tuned(name, device, weights)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _FAMILIES:
         return _family(prefix).load(rest, device, weights)

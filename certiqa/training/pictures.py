@@ -127,6 +127,7 @@ class ImagePool:
         progress: called with (images read, images).
 
     Attributes:
+        crop: the largest window that fits into every image for sure.
         fit: indices of the images to train on.
         development: indices of the images for early stopping.
         digest: of everything that can change the result: pixels, human scores, groups, order.
@@ -144,6 +145,7 @@ class ImagePool:
         memory: int = MEMORY_BYTES,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
+        self.crop = crop
         self.images = tuple(one for one in images if part(one.content) is not None)
         self.fit = tuple(i for i, one in enumerate(self.images) if part(one.content) == "fit")
         self.development = tuple(i for i, one in enumerate(self.images) if part(one.content) == "development")

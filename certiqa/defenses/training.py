@@ -1,0 +1,129 @@
+"""Training a metric's weights: deterministic by seed, killed and resumed to the same weights, one process or many."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from certiqa import _provenance as provenance
+from certiqa.defenses.config import DefenseConfig
+from certiqa.defenses.files import write_defense
+from certiqa.defenses.prepare import check_out, check_pool, network_of, objective_of, probe
+from certiqa.defenses.trainer import Trainer
+from certiqa.metrics.tuned import TunedCard
+from certiqa.training.loop import Loop
+from certiqa.training.pictures import ImagePool
+from certiqa.training.task import Pace, Report
+from certiqa.training.workers import workers
+
+__all__ = ["Trained", "train"]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run made.
+
+    Attributes:
+        path: of the weights.
+        sha256: of that file; empty on processes that do not write it.
+        steps: how many updates were done.
+        kept_step: after which of them the kept weights were.
+        stopped_early: whether patience ended the run.
+        validation: the last look at the development part, or None if there is none.
+        resumed_at: the step at which this process went on, 0 if it began.
+    """
+
+    path: Path
+    sha256: str
+    steps: int
+    kept_step: int
+    stopped_early: bool
+    validation: dict[str, Any] | None
+    resumed_at: int
+
+
+def train(
+    config: DefenseConfig,
+    metric: nn.Module,
+    pool: ImagePool,
+    out: Path,
+    *,
+    base: str | None = None,
+    data: Sequence[str] = (),
+    resume: bool = False,
+    device: torch.device | None = None,
+    report: Report = lambda step, steps, record: None,
+    licence: str = "unstated",
+) -> Trained:
+    """Train a copy of a metric and write its weights to ``out``, with a card; ``metric`` stays as it is.
+
+    Beside them stand ``out``.checkpoint (the state, replaced atomically) and ``out``.jsonl (one line a look at the
+    development part). A run killed at any moment and resumed writes the same weights, bit by bit, as one that was not
+    (on the CPU, with the same number of threads and processes). The global random states are left as they were. Which
+    weights are kept is decided on the development part; no test part and no validation part is read.
+
+    Args:
+        config: the settings.
+        metric: (B, 3, H, W) RGB in [0, 1] -> (B,), (B, 1) or (B, 1, 1) scores.
+        pool: the images, with human scores on the metric's scale (:func:`certiqa.defenses.windows.rated_images`),
+            parted by :func:`certiqa.defenses.livec_split.splitting`.
+        out: the file for the weights, ending in .safetensors.
+        base: the metric's name for the card; None: the name it gives itself.
+        data: names of the data sets, for the card.
+        resume: go on from the checkpoint, if there is one.
+        device: None: a GPU if there is one. Under torchrun every process gets its share of each batch.
+        report: called after every step with (steps done, steps, what the log was told or {}).
+        licence: of the weights, for the card.
+
+    Raises:
+        InputError: the arguments do not fit together; a checkpoint is there and ``resume`` is False, or it belongs to
+            other settings, images or weights.
+        WeightsError: the checkpoint is damaged.
+        ModelError: the metric fails or gives no gradient; or a loss is not finite: the message names the images, and
+            the checkpoint holds the last good weights.
+    """
+    out = Path(out)
+    check_out(out)
+    check_pool(pool, config)
+    with workers(device) as group:
+        network = network_of(metric, config, group)
+        objective = objective_of(metric, config)
+        probe(network, config, pool, objective, group)
+        identity = {
+            "config": config.to_json(),
+            "data": pool.digest,
+            "metric": provenance.model_sha256(metric),
+        }
+        task = Trainer(network, config, pool, objective, group)
+        pace = Pace(task.steps, config.validate_every, config.checkpoint_every, config.patience)
+        outcome = Loop(task, pace, out, identity, group, report).run(resume=resume)
+        card = TunedCard(
+            base=base if base is not None else provenance.model_name(metric),
+            base_sha256=identity["metric"],
+            method=config.method,
+            data=tuple(data),
+            licence=licence,
+            training={
+                "config": config.as_mapping(),
+                "data": pool.digest,
+                "images": len(pool.fit),
+                "steps": outcome.steps,
+                "kept_step": outcome.kept_step,
+            },
+        )
+        sha256 = write_defense(network, card, out) if group.leads else ""
+        group.wait()
+    return Trained(
+        path=out,
+        sha256=sha256,
+        steps=outcome.steps,
+        kept_step=outcome.kept_step,
+        stopped_early=outcome.stopped_early,
+        validation=outcome.validation,
+        resumed_at=outcome.resumed_at,
+    )
