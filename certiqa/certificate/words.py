@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING, Any
 
+from certiqa._counted import counted
 from certiqa.certificate.interval import Interval
 from certiqa.statistics import percentile
 
 if TYPE_CHECKING:
     from certiqa.certificate.certificate import Certificate
+    from certiqa.statistics.statements import Statement
 
 __all__ = [
     "HEADINGS",
+    "RANGE_ONLY",
     "Row",
     "confidence_words",
     "describe",
@@ -23,12 +26,16 @@ __all__ = [
     "guarantee_words",
     "header_lines",
     "notes",
+    "nothing_proved",
     "outward",
     "rows",
     "table_lines",
 ]
 
 HEADINGS = ("eps", "RMS grey", "PSNR", "l_inf", "median stays in", "moves at most", "printed moves at most")
+RANGE_ONLY = "range only"
+"""What every cell says that the scores do not prove: the enforced range alone gives its value."""
+_CHANGES: tuple[Statement, ...] = ("drift", "deployed")
 _DEFAULT_RADII = (0.25, 0.5, 1.0, 2.0, 3.0)  # in units of sigma
 
 
@@ -44,6 +51,8 @@ class Row:
         smallest_n: what it would take, where n does not do.
         n: number of scores.
         dimension: number of values of the image.
+        tau_rests_on_range: whether tau is what the enforced range leaves, and the scores prove no bound.
+        tau_deployed_rests_on_range: the same of tau_deployed, which may need more scores than tau.
     """
 
     eps: float
@@ -53,6 +62,8 @@ class Row:
     smallest_n: int | None
     n: int
     dimension: int
+    tau_rests_on_range: bool = False
+    tau_deployed_rests_on_range: bool = False
 
     def cells(self) -> tuple[str, ...]:
         """The row as text, one cell per heading."""
@@ -65,8 +76,8 @@ class Row:
             else "inf dB",
             f"{towards(255 * percentile.linf_step(self.eps, self.dimension), 2, up=False)}/255",
             self._interval_words(),
-            outward(self.tau, up=True),
-            outward(self.tau_deployed, up=True),
+            _bound(self.tau, self.tau_rests_on_range),
+            _bound(self.tau_deployed, self.tau_deployed_rests_on_range),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -86,16 +97,19 @@ class Row:
         remedy = f"needs n >= {self.smallest_n}" if self.smallest_n else "no n does"
         if self.smallest_n and self.smallest_n <= self.n:
             remedy = "scores failed"
-        return (
-            f"{text} {'range only' if 'range' in (interval.lower_from, interval.upper_from) else 'unproved'}: {remedy}"
-        )
+        return f"{text} {RANGE_ONLY if 'range' in (interval.lower_from, interval.upper_from) else 'unproved'}: {remedy}"
+
+
+def _bound(tau: float, rests_on_range: bool) -> str:
+    return f"{outward(tau, up=True)}{f' {RANGE_ONLY}' if rests_on_range else ''}"
 
 
 def rows(certificate: Certificate, eps: tuple[float, ...] = ()) -> list[Row]:
     """One row per eps, the one declared beforehand first; default: a quarter of sigma to three sigma."""
-    result = [] if certificate.at is None else [_row(certificate, None, certificate.at)]
+    bare = dataclasses.replace(certificate, output_range=None)
+    result = [] if certificate.at is None else [_row(certificate, bare, None, certificate.at)]
     chosen = eps or (() if result else _default_eps(certificate))
-    return result + [_row(certificate, e, None) for e in chosen]
+    return result + [_row(certificate, bare, e, None) for e in chosen]
 
 
 def _default_eps(certificate: Certificate) -> tuple[float, ...]:
@@ -106,16 +120,23 @@ def _default_eps(certificate: Certificate) -> tuple[float, ...]:
     return tuple(eps for eps in found if eps > 0) or (0.0,)
 
 
-def _row(certificate: Certificate, eps: float | None, at: float | None) -> Row:
+def _row(certificate: Certificate, bare: Certificate, eps: float | None, at: float | None) -> Row:
+    """``bare`` is the certificate without its range: what is unbounded there rests on the range here."""
     interval = certificate.bounds(eps, at=at)
+    drift, deployed = (certificate.tau(eps, at=at, statement=kind) for kind in _CHANGES)
+    on_range = [
+        math.isfinite(tau) and math.isinf(bare.tau(eps, at=at, statement=kind))
+        for tau, kind in zip((drift, deployed), _CHANGES, strict=True)
+    ]
     return Row(
         interval.eps,
         interval,
-        certificate.tau(eps, at=at),
-        certificate.tau(eps, at=at, statement="deployed"),
+        drift,
+        deployed,
         None if interval.certified else certificate.smallest_n(eps, at=at),
         certificate.n,
         certificate.dimension,
+        *on_range,
     )
 
 
@@ -163,7 +184,7 @@ def header_lines(certificate: Certificate) -> list[str]:
     _, height, width = certificate.shape
     p = certificate.provenance
     model = p.model + (f" behind {p.denoiser}" if p.denoiser else "")
-    facts = [f"median of {certificate.n} scores under noise of sigma {certificate.sigma:g}"]
+    facts = [f"median of {counted(certificate.n, 'score')} under noise of sigma {certificate.sigma:g}"]
     facts[0] += f" ({255 * certificate.sigma:.3g} grey levels)"
     if certificate.lower_better is not None:
         facts.append("lower is better" if certificate.lower_better else "higher is better")
@@ -199,27 +220,44 @@ def guarantee_words(certificate: Certificate) -> str:
 
 def notes(certificate: Certificate, shown: list[Row]) -> list[str]:
     """What has to be said below the table."""
-    result = []
+    nothing = nothing_proved(certificate, shown)
+    result = [nothing] if nothing else []
+    scores = counted(certificate.n, "score")
     if any(row.interval.simultaneous for row in shown):
         result.append("Rows without * hold together, for every eps at once.")
     if any(not row.interval.simultaneous for row in shown):
         result.append(
             "* eps declared before sampling: exact ranks for it alone; each of its statements holds by itself."
         )
+    if any(RANGE_ONLY in cell for row in shown for cell in row.cells()):
+        result.append(f"'{RANGE_ONLY}': the scores prove no bound there; the enforced range alone gives the value.")
     result.append(
         "'printed moves at most' compares the score above with the one that a fresh run of the same n prints for the "
         f"attacked image; it fails with probability {certificate.alpha:g} more per printed score."
     )
     if certificate.failures:
-        result.append(
-            f"{certificate.failures} of {certificate.n} scores were NaN and count as the worst on either side."
-        )
+        were = "was NaN and counts" if certificate.failures == 1 else "were NaN and count"
+        result.append(f"{certificate.failures} of {scores} {were} as the worst on either side.")
     if certificate.clamped:
-        result.append(f"{certificate.clamped} of {certificate.n} scores were clamped to the declared range.")
+        were = "was" if certificate.clamped == 1 else "were"
+        result.append(f"{certificate.clamped} of {scores} {were} clamped to the declared range.")
     result += [f"Assumption: {text}" for text in certificate.assumptions]
     result += [f"Audit: {text}" for text in certificate.provenance.findings]
     result += [f"Image: {text}." for text in certificate.provenance.image_notes]
     return result
+
+
+def nothing_proved(certificate: Certificate, shown: list[Row]) -> str | None:
+    """That these scores prove nothing at any eps of the table, and what would; None if they prove something."""
+    if any(row.interval.certified for row in shown) or not shown:
+        return None
+    said = f"n={certificate.n} proves nothing at any eps of this table"
+    easiest = min(shown, key=lambda row: row.eps)
+    if easiest.smallest_n is None:
+        return f"{said}; no n up to ten million would: ask for a smaller eps or take a larger sigma."
+    if easiest.smallest_n <= certificate.n:
+        return f"{said}, because {certificate.failures} of the scores were NaN."
+    return f"{said}; the smallest n that would is {easiest.smallest_n}, at eps {towards(easiest.eps, 4, up=False)}."
 
 
 def table_lines(shown: list[Row]) -> list[str]:

@@ -47,7 +47,7 @@ def run(
         except KeyboardInterrupt:
             kept = " and kept in the cache" if store else "; with --cache DIR they would be kept"
             images = counted(len(dataset.records), "image")
-            complain(f"interrupted: {done} of {images} {'is' if done == 1 else 'are'} done{kept}")
+            complain(f"interrupted: {done} of {images} done{kept}")
             return INTERRUPTED
     problems = (*dataset.problems, *decoded.problems)
     report = _report(dataset, decoded, problems, decode)

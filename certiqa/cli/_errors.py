@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from certiqa._counted import counted
 from certiqa.errors import CertiqaError
 
 __all__ = ["BAD_INPUT", "INTERRUPTED", "Complaints", "complain"]
@@ -48,6 +49,6 @@ class Complaints:
             try:
                 self.attempt(image, lambda index=index, image=image: work(index, image))  # type: ignore[misc]
             except KeyboardInterrupt:
-                complain(f"interrupted at {image}: {index} of {len(images)} images are done and kept")
+                complain(f"interrupted at {image}: {index} of {counted(len(images), 'image')} done and kept")
                 self.code = INTERRUPTED
                 return

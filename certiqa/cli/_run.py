@@ -10,7 +10,7 @@ from typing import Any
 from certiqa._certify import certify
 from certiqa._progress import bar
 from certiqa.certificate import Certificate
-from certiqa.certificate.words import Row, rows
+from certiqa.certificate.words import Row, nothing_proved, rows
 from certiqa.cli._denoisers import denoiser_for
 from certiqa.cli._errors import Complaints
 from certiqa.cli._images import SAMPLE, image_path
@@ -34,6 +34,9 @@ def run(
     quiet: bool,
 ) -> int:
     """Certify the images; the exit code.
+
+    It is 2, with a line on stderr, where n proves nothing at an eps that was asked about, or, if none was, at any eps
+    of the table: a result that rests on the range of the metric alone is kept and shown, but is no success.
 
     Raises:
         CertiqaError: the model or the denoiser cannot be loaded, or an output cannot be written: found out before
@@ -73,11 +76,12 @@ class _Work:
         data = record(certificate, asked, self.settings.taus, reveal_seed=reveal)
         self.complaints.attempt(image, lambda: self.output.write(index, data))
         self.complaints.attempt(image, lambda: self.figures.write(index, certificate))
+        shown = asked or rows(certificate)
         if self.report is not None:
-            self.report.show(certificate, asked or rows(certificate), self.settings.taus)
-        for row in asked:
-            if problem := shortfall(certificate, row):
-                self.complaints.add(f"{image}: {problem}", image)
+            self.report.show(certificate, shown, self.settings.taus)
+        found = [shortfall(certificate, row) for row in asked] or [nothing_proved(certificate, shown)]
+        for problem in filter(None, found):
+            self.complaints.add(f"{image}: {problem}", image)
 
     def _certified(self, image: str) -> tuple[Certificate, list[Row]]:
         """The certificate, and the rows of the sizes that were asked about."""

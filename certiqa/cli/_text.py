@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from certiqa._counted import counted
 from certiqa.certificate import words
 from certiqa.statistics import percentile
 
@@ -29,7 +30,9 @@ def radius_words(certificate: Certificate, tau: float) -> str:
             f"tau {tau:g}: certified for every eps; no attack at all {what}, the range of the metric being what it is."
         )
     if eps == 0:
-        return f"tau {tau:g}: not certified for any eps; {certificate.n} scores do not prove so small a change."
+        scores = counted(certificate.n, "score")
+        prove = "does" if certificate.n == 1 else "do"
+        return f"tau {tau:g}: not certified for any eps; {scores} {prove} not prove so small a change."
     d = certificate.dimension
     return (
         f"tau {tau:g}: certified up to eps {words.outward(eps, up=False)} "
@@ -85,7 +88,7 @@ class Report:
                 f"pass --alpha {alpha / self.images:.3g}."
             )
         if self._scores:
-            lines += [f"Computing took {self._seconds:.1f} s: {self._scores} scores."]
+            lines += [f"Computing took {self._seconds:.1f} s: {counted(self._scores, 'score')}."]
             _say(lines if self.silent else ["", *lines], sys.stdout.isatty())
 
 
@@ -116,5 +119,6 @@ def _print_table(rows: list[words.Row]) -> None:
         table.add_column(heading, justify="left" if heading == "median stays in" else "right", overflow="fold")
     for row in rows:
         style = "" if row.interval.certified else "yellow"
-        table.add_row(*(Text(cell, style=style) for cell in row.cells()))
+        cells = ((cell, "yellow" if words.RANGE_ONLY in cell else style) for cell in row.cells())
+        table.add_row(*(Text(cell, style=colour) for cell, colour in cells))
     Console(highlight=False).print(table)

@@ -1,11 +1,12 @@
 """A certificate in words: nothing of the guarantee is left out."""
 
+import math
 import re
 
 import numpy as np
 import pytest
 
-from certiqa.certificate.words import confidence_words, describe, outward, rows
+from certiqa.certificate.words import HEADINGS, confidence_words, describe, outward, rows
 from certiqa.statistics import percentile
 
 SCORES = np.linspace(40, 60, 500)
@@ -56,6 +57,60 @@ def test_too_few_scores_name_the_remedy(made):
     assert f"[0, 100] range only: needs n >= {n}" in str(with_range)
     assert "enforced by certiqa (scores are clamped)" in str(with_range)
     assert "no n does" in str(made(SCORES, at=5.0))
+
+
+def cells(certificate):
+    """heading -> cell of every row."""
+    return [dict(zip(HEADINGS, row.cells(), strict=True)) for row in rows(certificate)]
+
+
+@pytest.mark.parametrize("side", ["both", "upper", "lower"])
+@pytest.mark.parametrize("at", [None, 0.01, 0.2])
+@pytest.mark.parametrize("n", [3, 21, 40, 60, 500])
+def test_every_cell_that_rests_on_the_range_says_so(side, at, n, made):
+    scores = np.linspace(40, 60, n)
+    bare = rows(made(scores, side=side, at=at))
+    bounded = made(scores, side=side, at=at, output_range=(0.0, 100.0), range_enforced_by="model")
+    for without, row in zip(bare, cells(bounded), strict=True):
+        assert ("range only" in row["moves at most"]) is math.isinf(without.tau)
+        assert ("range only" in row["printed moves at most"]) is math.isinf(without.tau_deployed)
+        assert ("range only" in row["median stays in"]) is not without.interval.certified
+    assert ("'range only': the scores prove no bound" in str(bounded)) is any(
+        "range only" in str(r) for r in cells(bounded)
+    )
+    assert all("range only" not in " ".join(row.cells()) for row in bare)
+
+
+def test_the_printed_score_needs_more_scores_than_the_median(made):
+    """What the cell of the interval does not tell: containment is proved, the printed score's change is not."""
+    scores = np.linspace(40, 60, 40)
+    found = cells(made(scores, output_range=(0.0, 100.0), range_enforced_by="model"))
+    assert any(
+        "range only" in row["printed moves at most"] and "range only" not in row["median stays in"] for row in found
+    )
+
+
+def test_scores_that_prove_nothing_say_the_smallest_n_that_would(made):
+    text = str(made(np.linspace(40, 60, 3), output_range=(0.0, 100.0), range_enforced_by="model"))
+    said = re.search(
+        r"^n=3 proves nothing at any eps of this table; the smallest n that would is (\d+), at eps 0\.025\.", text, re.M
+    )
+    n = int(said[1])
+    assert any(row.interval.certified for row in rows(made(np.linspace(40, 60, n))))
+    assert not any(row.interval.certified for row in rows(made(np.linspace(40, 60, n - 1))))
+    assert "proves nothing at any eps" not in str(made(np.linspace(40, 60, n)))
+    assert "no n up to ten million would" in str(made(SCORES, at=5.0))
+    failed = np.where(np.arange(500) < 240, np.nan, SCORES)
+    assert "n=500 proves nothing at any eps of this table, because 240 of the scores were NaN." in str(made(failed))
+
+
+def test_one_is_singular(made):
+    scores = SCORES.copy()
+    scores[0] = np.nan
+    text = str(made(scores, clamped=1))
+    assert "1 of 500 scores was NaN and counts as the worst" in text
+    assert "1 of 500 scores was clamped" in text
+    assert "median of 1 score under" in str(made([1.0]))
 
 
 @pytest.mark.parametrize(

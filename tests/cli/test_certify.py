@@ -137,6 +137,12 @@ def test_what_holds_for_all_images_is_said_once(run: Run) -> None:
     assert "Computing took" in text.splitlines()[-1]
 
 
+def test_one_score_is_singular(run: Run) -> None:
+    result = run("certify", "a.png", "--tau", "1e-9", n=1)
+    assert "1 score does not prove so small a change." in result.stdout
+    assert result.stdout.rstrip().endswith(" s: 1 score.")
+
+
 def test_a_note_about_one_image_names_it(run: Run) -> None:
     result = run("certify", "a.png", "--range", "0,49", "b.png", "bright.png")
     noted = [line for line in result.stdout.splitlines() if "were clamped" in line]

@@ -85,7 +85,7 @@ def test_ctrl_c_exits_130_with_what_is_done(folder: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 130
-    assert stderr == "certiqa: error: interrupted at bright.png: 1 of 2 images are done and kept\n"
+    assert stderr == "certiqa: error: interrupted at bright.png: 1 of 2 images done and kept\n"
     assert "a.png (24x16)" in stdout
     assert [file.name for file in (folder / "out").iterdir()] == ["a.json"]
 

@@ -162,7 +162,7 @@ def test_an_interrupted_check_resumes_from_its_cache(
     monkeypatch.setattr("certiqa.data.cache.read_image", stops)
     result = invoke(["data", "check", "agiqa3k", "agiqa", "--cache", "kept"])
     assert result.exit_code == 130
-    assert result.errors == ["interrupted: 4 of 6 images are done and kept in the cache"]
+    assert result.errors == ["interrupted: 4 of 6 images done and kept in the cache"]
     monkeypatch.setattr("certiqa.data.cache.read_image", read_image)
     result = invoke(["data", "check", "agiqa3k", "agiqa", "--cache", "kept"])
     assert result.exit_code == 0

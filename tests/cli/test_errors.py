@@ -170,6 +170,17 @@ def test_n_too_small_for_the_eps_asked_is_printed_kept_and_an_error(run: Run, fo
     assert result.exit_code == 2
 
 
+@pytest.mark.parametrize("options", [[], ["--tau", "5"], ["--quiet"], ["--json", "-"], ["--range", "0,100"]])
+def test_n_too_small_for_any_row_is_printed_kept_and_an_error(run: Run, folder: Path, options: list[str]) -> None:
+    result = run("certify", "a.png", "b.png", *options, n=3)
+    said = "n=3 proves nothing at any eps of this table; the smallest n that would is 20, at eps 0.03."
+    errors = [line for line in result.stderr.splitlines() if line.startswith("certiqa: error: ")]
+    assert errors == [f"certiqa: error: {image}: {said}" for image in ("a.png", "b.png")]
+    assert result.exit_code == 2
+    assert (said in result.stdout) is ("--quiet" not in options and "-" not in options)
+    assert run("certify", "a.png", *options, n=20).exit_code == 0
+
+
 def test_an_eps_beyond_every_n_says_so(run: Run) -> None:
     result = run("certify", "a.png", "--eps", "0.01", "--eps", "9")
     (line,) = result.errors
@@ -199,7 +210,7 @@ def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) ->
 def test_ctrl_c_keeps_what_is_done(run: Run, folder: Path) -> None:
     result = run("certify", "a.png", "bright.png", "b.png", "--json", "out.jsonl", model="stops")
     assert result.exit_code == 130
-    assert result.errors == ["interrupted at bright.png: 1 of 3 images are done and kept"]
+    assert result.errors == ["interrupted at bright.png: 1 of 3 images done and kept"]
     assert "a.png (24x16)" in result.stdout
     assert "Computing took" in result.stdout
     assert len((folder / "out.jsonl").read_text().splitlines()) == 1
