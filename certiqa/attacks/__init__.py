@@ -13,6 +13,8 @@ from certiqa.attacks.objectives import Lower, Move, Objective, Raise, RankFlip, 
 from certiqa.attacks.problem import Problem
 from certiqa.attacks.registry import by_access, by_norm, card, load, names, register, unregister
 from certiqa.attacks.result import AttackResult
+from certiqa.attacks.universal.pattern import UniversalPattern
+from certiqa.attacks.universal.training import train_uap
 
 __all__ = [
     "L2",
@@ -30,6 +32,7 @@ __all__ = [
     "Raise",
     "RankFlip",
     "Target",
+    "UniversalPattern",
     "bpda",
     "by_access",
     "by_norm",
@@ -40,5 +43,6 @@ __all__ = [
     "names",
     "objective",
     "register",
+    "train_uap",
     "unregister",
 ]

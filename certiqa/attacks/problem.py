@@ -45,6 +45,10 @@ class Problem:
         """What the images gain, (B,) float64: one forward pass. -inf where the score is not finite."""
         return self._gain(self.scorer.scores(images))
 
+    def gains(self, candidates: Tensor) -> Tensor:
+        """What each of n candidates for one clean image gains, (n,) float64: n forward passes, in one batch."""
+        return self._gain(self.scorer.scores(candidates, per_image=len(candidates)))
+
     def gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The gain (B,) and its gradient (B,3,H,W): one forward and one backward pass."""
         scores, gradient = self.scorer.gradient(images)
@@ -71,6 +75,13 @@ class Problem:
         clean = self.clean.to(scorer.device)
         before = scorer.measure(clean)
         return dataclasses.replace(self, clean=clean, scorer=scorer, before=before)
+
+    def one(self, index: int) -> Problem:
+        """The problem of one image of the batch; passes are counted by the same counters."""
+        part = slice(index, index + 1)
+        return dataclasses.replace(
+            self, clean=self.clean[part], before=self.before[part], generators=self.generators[part]
+        )
 
     def _gain(self, scores: Tensor) -> Tensor:
         gain = self.objective.gain(scores, self.before)

@@ -13,9 +13,19 @@ from certiqa.errors import InputError, UnknownNameError
 __all__ = ["by_access", "by_norm", "card", "load", "names", "register", "unregister"]
 
 _HOMES = {
+    "apgd": "whitebox.apgd:APGD",
     "fgsm": "whitebox.fgsm:FGSM",
+    "frequency": "whitebox.frequency:Frequency",
     "i-fgsm": "whitebox.pgd:IFGSM",
+    "korhonen": "whitebox.korhonen:Korhonen",
+    "madc": "whitebox.madc:MADC",
+    "nes": "blackbox.nes:NES",
+    "perceptual": "whitebox.perceptual:PerceptualAttack",
     "pgd": "whitebox.pgd:PGD",
+    "simba": "blackbox.simba:SimBA",
+    "square": "blackbox.square:Square",
+    "transfer": "blackbox.transfer:Transfer",
+    "uap": "blackbox.uap:UAP",
 }
 _OWN: dict[str, type[Attack]] = {}
 
@@ -39,7 +49,7 @@ def card(name: str) -> AttackCard:
     ('gradient', 40)
     """
     kind = _class(name)
-    options = {one.name: one.default for one in dataclasses.fields(kind)}
+    options = {one.name: _default(one) for one in dataclasses.fields(kind)}
     return AttackCard(name, kind.summary, kind.paper, kind.access, kind.norms, options)
 
 
@@ -102,6 +112,10 @@ def by_norm(norm: str) -> tuple[str, ...]:
     True
     """
     return tuple(name for name in names() if norm in _class(name).norms)
+
+
+def _default(option: dataclasses.Field[Any]) -> Any:
+    return option.default if option.default_factory is dataclasses.MISSING else option.default_factory()
 
 
 def _class(name: object) -> type[Attack]:

@@ -37,11 +37,14 @@ class Scorer:
         self._zero: list[Tensor] = []
         self._bad: list[Tensor] = []
 
-    def scores(self, images: Tensor) -> Tensor:
-        """(B,) float64, without a graph; NaN and infinity are left in."""
+    def scores(self, images: Tensor, per_image: int = 1) -> Tensor:
+        """(B,) float64, without a graph; NaN and infinity are left in.
+
+        ``per_image`` is how many of the B images are candidates for one and the same clean image.
+        """
         with torch.no_grad():
             drawn = torch.cat(list(self._draws(images.detach())), dim=1)
-            self.queries += drawn.shape[1]
+            self.queries += per_image * drawn.shape[1]
             return self._combine(drawn).double()
 
     def gradient(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""Universal patterns: one change for all images, trained once."""
