@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import certiqa
+from certiqa.cli import main
 
 _INSTALLED = Path(sys.executable).with_name("certiqa")
 COMMAND = [str(_INSTALLED)] if _INSTALLED.exists() else [sys.executable, "-m", "certiqa"]
@@ -147,6 +148,72 @@ def test_no_command_shows_the_help(invoke: Invoke) -> None:
     result = invoke([])
     assert result.exit_code == 2
     assert "Usage: certiqa" in result.stdout
+
+
+FULL = Path("/dev/full")
+LOST = "certiqa: error: stdout cannot be written to (No space left on device): the run ends here, and files that were "
+LOST += "saved before are kept. Send stdout to a place with room.\n"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["samples"],
+        ["--help"],
+        ["data", "list"],
+        ["certify", "a.png", "b.png", "--model", "python:mine:mean", "--n", "40", "--json", "out.jsonl"],
+        ["certify", "a.png", "b.png", "--model", "python:mine:mean", "--n", "40", "--json", "-"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:1] + arguments[-1:]),
+)
+def test_a_full_stdout_is_one_line_and_loses_no_result(unbuffered: str, arguments: list[str], folder: Path) -> None:
+    (folder / "mine.py").write_text("def mean(x):\n    return x.mean((1, 2, 3))\n")
+    with FULL.open("w") as full:
+        out = subprocess.run(
+            [*COMMAND, *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert (out.returncode, out.stderr) == (2, LOST)
+    if "out.jsonl" in arguments:
+        (line,) = (folder / "out.jsonl").read_text().splitlines()
+        assert json.loads(line)["provenance"]["image"] == "a.png"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full")
+def test_a_full_stdout_that_was_not_needed_is_no_error(folder: Path) -> None:
+    (folder / "mine.py").write_text("def mean(x):\n    return x.mean((1, 2, 3))\n")
+    arguments = ["certify", "a.png", "--model", "python:mine:mean", "--n", "40", "--json", "out.json", "--quiet"]
+    with FULL.open("w") as full:
+        out = subprocess.run(
+            [*COMMAND, *arguments], cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (out.returncode, out.stderr) == (0, "")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_goes_away_is_no_error_of_ours(tmp_path: Path) -> None:
+    out = subprocess.run(
+        ["sh", "-c", '"$@" | true', "sh", *COMMAND, "models", "--json"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert (out.returncode, out.stderr) == (0, b"")
+
+
+def test_an_oserror_of_another_origin_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(**_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("certiqa.cli.app", bug)
+    monkeypatch.setattr("sys.stdout", sys.stdout)  # put back afterwards
+    with pytest.raises(OSError, match="No space left"):
+        main()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="closes file descriptors as a POSIX shell does")
