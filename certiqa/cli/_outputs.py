@@ -18,7 +18,7 @@ from certiqa.errors import CertiqaError, InputError, MissingExtraError
 if TYPE_CHECKING:
     from certiqa.certificate import Certificate
 
-__all__ = ["FigureOutput", "JsonOutput", "write_atomically"]
+__all__ = ["FigureOutput", "JsonOutput", "files_for", "write_atomically"]
 
 _FIGURES = (".png", ".pdf", ".svg")
 
@@ -42,7 +42,9 @@ class JsonOutput:
         if self._lines:
             _check([self._lines], "--json", images)
         elif given is not None and not self.on_stdout:
-            self._files = _files(given, "--json", images, (".json",), ".json", "- or a name ending in .json or .jsonl")
+            self._files = files_for(
+                given, "--json", images, (".json",), ".json", "- or a name ending in .json or .jsonl"
+            )
 
     def write(self, index: int, data: dict[str, Any]) -> None:
         """Write the object of image ``index``."""
@@ -88,7 +90,7 @@ class FigureOutput:
             import matplotlib  # noqa: F401
         except ImportError as error:
             raise MissingExtraError.of("matplotlib", "plots", "--plot") from error
-        self._files = _files(given, "--plot", images, _FIGURES, ".png", f"a name ending in {', '.join(_FIGURES)}")
+        self._files = files_for(given, "--plot", images, _FIGURES, ".png", f"a name ending in {', '.join(_FIGURES)}")
 
     def write(self, index: int, certificate: Certificate) -> None:
         """Draw the figure of image ``index``."""
@@ -99,7 +101,7 @@ class FigureOutput:
         write_atomically(path, lambda file: figure.savefig(file, format=path.suffix.lower()[1:], dpi=150))
 
 
-def _files(
+def files_for(
     given: str, option: str, images: list[str], endings: tuple[str, ...], in_folder: str, forms: str
 ) -> list[Path]:
     """The file of every image: the one that was given, or one in the folder that was given."""
@@ -109,7 +111,7 @@ def _files(
         if ending not in endings:
             raise InputError.of(option, f"must be {forms}, or a folder", given, "End a new folder's name with /.")
         if len(images) > 1:
-            remedy = "Name a folder." if option == "--plot" else f"Try '{path.with_suffix('.jsonl')}', or a folder."
+            remedy = "Name a folder." if option != "--json" else f"Try '{path.with_suffix('.jsonl')}', or a folder."
             raise InputError.of(option, f"must have room for {len(images)} images", given, remedy)
         files = [path]
     else:

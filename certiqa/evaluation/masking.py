@@ -99,7 +99,7 @@ def masking_report(
     >>> found.flags
     ('steps', 'zero gradients')
     >>> print(found.checks[0].words)
-    many steps are no stronger than one: mean effect 2.25 against 2.5
+    many steps are no stronger than one, or the score is linear in the budget: mean effect 2.25 against 2.5
     """
     given = {
         "one_step": one_step,
@@ -134,11 +134,11 @@ def _steps(single: Floats | None, many: Floats | None) -> Check:
     if single is None or many is None:
         return Check("steps", NOT_CHECKED, "it takes a run of one step and one of many")
     one, other = float(single.mean()), float(many.mean())
+    figures = f"mean effect {other:.4g} against {one:.4g}"
     if other <= one + MARGIN * abs(one):
-        return Check(
-            "steps", FLAGGED, f"many steps are no stronger than one: mean effect {other:.4g} against {one:.4g}"
-        )
-    return Check("steps", CLEAR, f"many steps are stronger than one: mean effect {other:.4g} against {one:.4g}")
+        words = "many steps are no stronger than one, or the score is linear in the budget"
+        return Check("steps", FLAGGED, f"{words}: {figures}")
+    return Check("steps", CLEAR, f"many steps are stronger than one: {figures}")
 
 
 def _restarts(many: Floats | None, restarts: Floats | None) -> Check:

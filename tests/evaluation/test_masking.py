@@ -26,7 +26,11 @@ def test_a_healthy_metric_raises_nothing():
 @pytest.mark.parametrize(
     ("name", "sick", "words"),
     [
-        ("steps", {"one_step": STRONG}, "many steps are no stronger than one: mean effect 5 against 5"),
+        (
+            "steps",
+            {"one_step": STRONG},
+            "many steps are no stronger than one, or the score is linear in the budget: mean effect 5 against 5",
+        ),
         ("restarts", {"restarts": 2 * STRONG}, "random restarts help much"),
         ("transfer", {"transfer": STRONG + 1}, "an attack made on another metric is stronger"),
         ("black box", {"black_box": STRONG + 1}, "an attack that sees scores only is stronger"),

@@ -1,0 +1,61 @@
+"""The options of ``certiqa attack``, checked before anything is loaded or attacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from certiqa.cli._attack_names import Chosen, check_budget, chosen, key_values
+from certiqa.cli._defended import Defence
+from certiqa.errors import InputError
+
+if TYPE_CHECKING:
+    from certiqa.attacks import Budget, Objective
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every image of a run has in common."""
+
+    chosen: Chosen
+    budget: Budget
+    objective: Objective
+    defence: Defence
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        images: Sequence[str],
+        attack: str,
+        budget: str,
+        objective: str,
+        steps: int | None,
+        options: Sequence[str],
+        seed: int,
+        device: str | None,
+        **defence: Any,
+    ) -> Settings:
+        """Check all of them.
+
+        Raises:
+            InputError: one breaks its rule.
+        """
+        from certiqa.attacks import Budget
+        from certiqa.cli._attack_one import checked_objective
+
+        if not images:
+            raise InputError.of("IMAGE", "must be one file at least", [], "Try sample:coffee, or --list.")
+        more = key_values(options, "--option")
+        if steps is not None:
+            if "steps" in more:
+                raise InputError.of("--steps", "must not be given twice", f"--steps {steps} and --option steps")
+            more["steps"] = str(steps)
+        found = chosen(attack, more, device)
+        size = Budget.parse(budget)
+        check_budget(size, [found])
+        return cls(found, size, checked_objective(objective), Defence.of(seed=seed, **defence), seed)

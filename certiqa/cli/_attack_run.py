@@ -1,0 +1,126 @@
+"""One run of ``certiqa attack``: every image by itself, kept as soon as it is done."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from certiqa import _provenance as provenance
+from certiqa.attacks import AttackResult, Budget
+from certiqa.cli._attack_one import attacked
+from certiqa.cli._attack_options import Settings
+from certiqa.cli._attack_picture import PictureOutput
+from certiqa.cli._attack_text import Table
+from certiqa.cli._defended import Defended, defended
+from certiqa.cli._errors import Complaints
+from certiqa.cli._images import image_path
+from certiqa.cli._models import load_model
+from certiqa.cli._outputs import JsonOutput, files_for
+from certiqa.data.images import Picture, read_image
+from certiqa.errors import CertiqaError, InputError
+
+__all__ = ["run"]
+
+
+def run(
+    images: list[str],
+    model: str,
+    settings: Settings,
+    *,
+    device: str | None,
+    save: str | None,
+    json: str | None,
+    picture: str | None,
+) -> int:
+    """Attack the images; the exit code.
+
+    Raises:
+        CertiqaError: the model or the denoiser cannot be loaded, or an output cannot be written: found out before any
+            attack.
+    """
+    output, drawings = JsonOutput(json, images), PictureOutput(picture, images)
+    files = _folder(save, images)
+    if both := sorted({str(file) for file in files} & {str(file) for file in drawings.files}):
+        raise InputError.of("--picture", "must not be written over what --save writes", both[0], "Name another folder.")
+    with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
+        metric, where = load_model(model, device)
+        with defended(metric, where, settings.defence) as target:
+            table = Table(len(images), settings, target, silent=output.on_stdout)
+            work = _Work(settings, model, target, output, drawings, files, table, Complaints())
+            work.complaints.each(images, work.one)
+            table.finish()
+    return work.complaints.code
+
+
+def _folder(save: str | None, images: list[str]) -> list[Path]:
+    if save is None:
+        return []
+    if Path(save).suffix and not Path(save).is_dir() and not save.endswith(("/", os.sep)):
+        raise InputError.of("--save", "must be a folder", save, "The images keep their names, as PNG.")
+    return files_for(save, "--save", images, (), ".png", "a folder")
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What is needed for each image."""
+
+    settings: Settings
+    model: str
+    target: Defended
+    output: JsonOutput
+    drawings: PictureOutput
+    files: list[Path]
+    table: Table
+    complaints: Complaints
+
+    def one(self, index: int, image: str) -> None:
+        """Attack one image; keep the file first, then look at it, then record and show."""
+        s = self.settings
+        clean = read_image(image_path(image))
+        self.target.check_size(clean)
+        before = self.target.score(torch.from_numpy(clean.pixels.copy()))
+        found = attacked(self.target, s.chosen, clean, str(s.objective), s.budget, s.seed, before)
+        record: dict[str, Any] = {"image": image, **found.to_dict(), "label": s.chosen.label, "access": s.chosen.access}
+        record |= {"model": self.target.name, "model_sha256": provenance.model_sha256(self.target.metric)}
+        record |= {"defence": s.defence.to_dict(), "lower_better": self.target.lower_better, "file": None}
+        if self.files:
+            saved: list[bool] = []
+            self.complaints.attempt(image, lambda: saved.append(self._save(index, clean, found.result)))
+            record |= {"file": str(self.files[index]) if saved else None, "read_again": bool(saved)}
+        record |= {"versions": provenance.versions(), "created": provenance.now()}
+        self.complaints.attempt(image, lambda: self.output.write(index, record))
+        self.complaints.attempt(image, lambda: self.drawings.write(index, image, clean, found))
+        self.table.show(image, found)
+        if not found.result.within_budget_quantised:
+            self.complaints.add("no 8-bit image is inside the budget: the image itself is off the 8-bit grid", image)
+
+    def _save(self, index: int, clean: Picture, result: AttackResult) -> bool:
+        """Write the PNG, and read it again: the same pixels, inside the budget."""
+        path = self.files[index]
+        result.save_png(path)
+        again = read_image(str(path))
+        check_stored(again, clean, result, self.settings.budget)
+        return True
+
+
+def check_stored(again: Picture, clean: Picture, result: AttackResult, budget: Budget) -> None:
+    """The file that was read again is what was attacked, and inside the budget.
+
+    Raises:
+        CertiqaError: it is not.
+    """
+    if result.quantised is None or not np.array_equal(again.pixels, result.quantised.transpose(2, 0, 1)):
+        raise CertiqaError(f"{again.name} does not hold the pixels that were written to it.")
+    exact = [
+        torch.from_numpy(one.pixels.astype(np.float64) / (255 if one.on_grid else 1))[None] for one in (again, clean)
+    ]
+    if not bool(budget.allows(*exact)):
+        used = float(budget.distance(*exact))
+        raise CertiqaError(f"{again.name} is outside of the budget {budget}: it was read again, and uses {used:.6g}.")

@@ -1,0 +1,209 @@
+"""What is attacked: a metric, bare or behind purifications, or smoothed; and how an attack that knows it sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from certiqa.errors import AuditError, InputError
+
+__all__ = ["Defence", "Defended", "defended"]
+
+
+@dataclass(frozen=True)
+class Defence:
+    """What was asked for.
+
+    Attributes:
+        purify: purifications, the first one nearest to the image.
+        sigma: of the smoothing; None: none.
+        denoiser: its name; None: none.
+        n: scores of the smoothed median that is deployed.
+        samples: noisy copies (or draws of a random purification) per step of an attack.
+        seed: of all noise, which is keyed by the image; the attack's and the deployed metric's are independent.
+    """
+
+    purify: tuple[tuple[str, dict[str, Any]], ...]
+    sigma: float | None
+    denoiser: str | None
+    n: int
+    samples: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls, purify: Sequence[str], sigma: float | None, denoiser: str | None, n: int, samples: int, seed: int
+    ) -> Defence:
+        """Check everything that can be checked without the metric.
+
+        Raises:
+            InputError: an option breaks its rule, or a denoiser without --sigma.
+            UnknownNameError: no such purification.
+        """
+        from certiqa import _checks as check
+        from certiqa.purifications import parse
+
+        if denoiser is not None and sigma is None:
+            raise InputError.of("--denoiser", "must come with --sigma: it is for noise", denoiser, "Try --sigma 0.12.")
+        if seed < 0:
+            raise InputError.of("--seed", "must be a whole number >= 0", seed)
+        return cls(
+            tuple(parse(text) for text in purify),
+            None if sigma is None else check.check_sigma(sigma),
+            denoiser,
+            check.check_count(n, "n", 1, "Try --n 200."),
+            check.check_count(samples, "samples", 1, "Try --samples 16."),
+            seed,
+        )
+
+    def words(self) -> str:
+        """In words, for tables."""
+        parts = [name + (f"({_pairs(options)})" if options else "") for name, options in self.purify]
+        if self.sigma is not None:
+            parts.append(f"{'DMS' if self.denoiser else 'MS'} sigma {self.sigma:g}")
+            parts += [f"denoiser {self.denoiser}"] if self.denoiser else []
+        return ", ".join(parts) or "undefended"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return data | {"purify": [[name, options] for name, options in self.purify], "words": self.words()}
+
+
+@dataclass(frozen=True)
+class Defended:
+    """The metric with its defence.
+
+    Attributes:
+        metric: bare, behind its purifications.
+        deployed: what gives the scores that are reported; an attack never sees its noise.
+        target: what an attack is given: deterministic, or through attacks.eot.
+        name: of the metric.
+        lower_better: its direction.
+        output_range: its range; None if unknown.
+        identity: a digest of all that makes the scores; None for what has no fingerprint.
+        random: whether scores are drawn.
+        draws: calls that a reported score is the mean of: 1, or more behind a random purification.
+    """
+
+    metric: Any
+    deployed: Any
+    target: Any
+    name: str
+    lower_better: bool | None
+    output_range: tuple[float, float] | None
+    identity: str | None
+    random: bool
+    draws: int
+
+    def check_size(self, picture: Any) -> None:
+        """Raise ImageError if the picture is too small for what will see it."""
+        from certiqa.smoothing.select import check_size
+
+        check_size(picture, self.metric, getattr(self.deployed, "resolution", None))
+
+    def score(self, image: Any) -> float:
+        """The deployed score of (3,H,W) uint8 or float pixels.
+
+        Raises:
+            ModelError: the metric failed; ModelOutputError: the score is not finite.
+        """
+        import math
+
+        import torch
+
+        from certiqa.errors import ModelOutputError
+        from certiqa.smoothing.base import as_scores
+        from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
+
+        with torch.no_grad():
+            batch = image[None].to(_device(self.metric))
+            if isinstance(self.deployed, MedianSmoothing | DenoisedMedianSmoothing):
+                found = float(self.deployed(batch))
+            else:
+                batch = batch.float() / 255 if batch.dtype == torch.uint8 else batch
+                draws = [float(as_scores(self.deployed(batch), 1, batch.device)) for _ in range(self.draws)]
+                found = sum(draws) / len(draws)
+        if not math.isfinite(found):
+            raise ModelOutputError(f"The model must return finite scores. Got {found}.")
+        return found
+
+
+@contextlib.contextmanager
+def defended(metric: Any, device: Any, defence: Defence) -> Iterator[Defended]:
+    """The metric with its defence, for as long as this lasts.
+
+    Raises:
+        CertiqaError: the denoiser cannot be loaded, or the metric is in train mode.
+    """
+    import torch
+
+    from certiqa import _provenance as provenance
+    from certiqa import attacks, purifications
+    from certiqa.cli._denoisers import denoiser_for
+    from certiqa.evaluation.store import score_identity
+    from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
+
+    if isinstance(metric, torch.nn.Module) and any(part.training for part in metric.modules()):
+        raise AuditError("The model is in train mode. Call model.eval() in its module.", ("train-mode",))
+    for name, options in reversed(defence.purify):
+        metric = purifications.load(name, metric, **options)
+    name = provenance.model_name(metric)
+    drawn = bool(getattr(metric, "random", False))
+    with denoiser_for(defence.denoiser, defence.sigma or 0.0, device) as denoiser:
+        deployed = target = metric
+        if defence.sigma is not None:
+
+            def smooth(n: int, role: str) -> Any:
+                options: dict[str, Any] = {"n": n, "seed": _seed(defence.seed, role)}
+                if denoiser is None:
+                    return MedianSmoothing(metric, defence.sigma or 0.0, **options).eval()
+                return DenoisedMedianSmoothing(metric, denoiser, defence.sigma or 0.0, **options).eval()
+
+            deployed = smooth(defence.n, "deployed")
+            target = attacks.eot(smooth(defence.samples, "attack"), samples=1)
+        elif drawn:
+            target = attacks.eot(metric, samples=defence.samples)
+        inner = [
+            score_identity(one, torch.float32, torch.device(device)) for one in (metric, denoiser) if one is not None
+        ]
+        yield Defended(
+            metric=metric,
+            deployed=deployed,
+            target=target,
+            name=name,
+            lower_better=_direction(metric),
+            output_range=getattr(metric, "output_range", None),
+            identity=None if None in inner or drawn else _digest([inner, defence.to_dict()]),
+            random=drawn or defence.sigma is not None,
+            draws=defence.samples if drawn and defence.sigma is None else 1,
+        )
+
+
+def _direction(metric: Any) -> bool | None:
+    found = getattr(metric, "lower_better", None)
+    return None if found is None else bool(found)
+
+
+def _seed(seed: int, role: str) -> int:
+    """Another 128 bits for each role, so that an attack never meets the noise it is judged by."""
+    return int.from_bytes(hashlib.sha256(f"certiqa defended v1|{role}|{seed}".encode()).digest()[:16], "little")
+
+
+def _digest(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _pairs(options: dict[str, Any]) -> str:
+    return ",".join(f"{key}={value}" for key, value in options.items())
+
+
+def _device(metric: Any) -> Any:
+    import torch
+
+    tensors = (*metric.parameters(), *metric.buffers()) if isinstance(metric, torch.nn.Module) else ()
+    return next((one.device for one in tensors), torch.device("cpu"))

@@ -1,0 +1,237 @@
+"""What ``certiqa robustness`` found: rows, curves, the constant predictor, signs of gradient masking."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certiqa import _provenance as provenance
+from certiqa.cli._attack_names import Chosen
+from certiqa.cli._attack_one import effect
+from certiqa.cli._defended import Defended
+from certiqa.cli._robustness_options import Settings
+from certiqa.data.sets.dataset import DataSet
+from certiqa.data.sets.record import Record
+from certiqa.evaluation.constant import constant_predictor
+from certiqa.evaluation.masking import MaskingReport, masking_report
+from certiqa.evaluation.robustness import Robustness, robustness_of
+
+__all__ = ["Result", "Row"]
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attack in one budget, over the images that it could attack.
+
+    Attributes:
+        label: the attack with its options.
+        access: "gradient", "scores" or "transfer".
+        options: of the attack, all of them.
+        budget: in words.
+        images: names, in the data set's order.
+        figures: of the 8-bit images.
+        psnr: median over the images, in dB; infinite if most did not change.
+        ssim: mean.
+        seconds: mean for one image.
+        queries: mean forward passes for one image.
+        notes: what the attack said -> of how many images.
+    """
+
+    label: str
+    access: str
+    options: Json
+    budget: str
+    images: tuple[str, ...]
+    figures: Robustness
+    psnr: float
+    ssim: float
+    seconds: float
+    queries: float
+    notes: dict[str, int]
+
+    def to_dict(self) -> Json:
+        """Plain JSON values."""
+        names = ("label", "access", "options", "budget", "ssim", "seconds", "queries", "notes")
+        data = {name: getattr(self, name) for name in names}
+        data |= {"psnr": self.psnr if math.isfinite(self.psnr) else None, "images": len(self.images)}
+        return data | {"robustness": self.figures.to_dict()}
+
+
+@dataclass(frozen=True)
+class Result:
+    """All there is to say."""
+
+    settings: Settings
+    model: str
+    target: Defended
+    data: DataSet
+    rows: tuple[Row, ...]
+    constant: Robustness
+    masking: dict[str, MaskingReport]
+    left_out: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        model: str,
+        target: Defended,
+        data: DataSet,
+        found: dict[tuple[str, str], dict[str, Json]],
+        norms: dict[str, float | None],
+        left_out: list[tuple[str, str]],
+    ) -> Result:
+        """Sum up the records of all images.
+
+        Raises:
+            InputError: no image is left.
+        """
+        from certiqa.errors import InputError
+
+        records = {record.name: record for record in data.records}
+        if not found:
+            first = f" The first: {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
+            raise InputError(f"No image of {data.name!r} could be attacked.{first}")
+        scale = settings.scale or target.output_range
+        how: Json = {**settings.figures, "scale": scale, "seed": settings.seed, "mos_lower_better": data.lower_better}
+        rows = []
+        for one, budget in settings.pairs:
+            if results := found.get((one.label, str(budget))):
+                rows.append(_row(one, str(budget), results, records, {**how, "lower_better": target.lower_better}))
+        contents = [record.content for record in data.records]
+        plain = {name: value for name, value in how.items() if name != "scale"}
+        constant = constant_predictor(data.mos(), contents=contents, scale=data.mos_range, **plain)
+        masking = _masking(settings, found, norms)
+        return cls(settings, model, target, data, tuple(rows), constant, masking, tuple(left_out))
+
+    def lines(self) -> list[str]:
+        """For the screen."""
+        from certiqa.cli._robustness_text import lines
+
+        return lines(self)
+
+    def to_dict(self) -> Json:
+        """Plain JSON values."""
+        s, part = self.settings, self.data
+        return {
+            "data": {"name": part.name, "root": s.root, "part": s.part, "limit": s.limit, "n": len(part)},
+            "model": self.model,
+            "name": self.target.name,
+            "model_sha256": provenance.model_sha256(self.target.metric),
+            "identity": self.target.identity,
+            "lower_better": self.target.lower_better,
+            "output_range": self.target.output_range and list(self.target.output_range),
+            "defence": s.defence.to_dict(),
+            "objective": str(s.objective),
+            "scores": "of the 8-bit images",
+            "rows": [row.to_dict() for row in self.rows],
+            "constant_predictor": self.constant.to_dict(),
+            "masking": {budget: report.to_dict() for budget, report in self.masking.items()},
+            "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out],
+            "seed": s.seed,
+            "versions": provenance.versions(),
+            "created": provenance.now(),
+        }
+
+
+def _row(one: Chosen, budget: str, results: dict[str, Json], records: dict[str, Record], how: Json) -> Row:
+    names = [name for name in records if name in results]
+    kept = [results[name] for name in names]
+    notes: dict[str, int] = {}
+    for note in (note for result in kept for note in result["notes"]):
+        notes[note] = notes.get(note, 0) + 1
+
+    def column(field: str) -> list[float]:
+        return [math.inf if result[field] is None else float(result[field]) for result in kept]
+
+    figures = robustness_of(
+        column("score_before"),
+        column("score_quantised"),
+        [records[name].mos for name in names],
+        contents=[records[name].content for name in names],
+        **how,
+    )
+    return Row(
+        label=one.label,
+        access=one.access,
+        options=one.attack.options(),
+        budget=budget,
+        images=tuple(names),
+        figures=figures,
+        psnr=_median(column("psnr_quantised")),
+        ssim=float(np.mean(column("ssim_quantised"))),
+        seconds=float(np.mean(column("seconds"))),
+        queries=float(np.mean(column("queries"))),
+        notes=notes,
+    )
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    return ordered[(len(ordered) - 1) // 2]
+
+
+def _masking(
+    settings: Settings, found: dict[tuple[str, str], dict[str, Json]], norms: dict[str, float | None]
+) -> dict[str, MaskingReport]:
+    """A report for each budget, over the images that every attack of it could attack."""
+    reports = {}
+    for budget in settings.budgets:
+        runs = {one.label: one for one, size in settings.pairs if size is budget and (one.label, str(size)) in found}
+        if not runs:
+            continue
+        siblings = [size for size in settings.budgets if size.kind == budget.kind]
+        strongest = max(siblings, key=lambda size: size.limit)
+        every = [found[label, str(budget)] for label in runs]
+        white = [label for label, one in runs.items() if one.access == "gradient"]
+        others = [found[white[0], str(size)] for size in siblings if white and (white[0], str(size)) in found]
+        names = sorted(set.intersection(*(set(one) for one in [*every, *others])))
+        if not names:
+            continue
+        reports[str(budget)] = _report(
+            settings, found, norms, budget, names, runs, siblings if budget is strongest else []
+        )
+    return reports
+
+
+def _report(
+    settings: Settings,
+    found: dict[tuple[str, str], dict[str, Json]],
+    norms: dict[str, float | None],
+    budget: Any,
+    names: list[str],
+    runs: dict[str, Chosen],
+    siblings: list[Any],
+) -> MaskingReport:
+    """Effects of the float images: what the attack reached before it was rounded."""
+
+    def effects(label: str, size: Any = budget) -> list[float]:
+        kept = [found[label, str(size)][name] for name in names]
+        return [effect(settings.objective, one["score_before"], one["score_after"]) for one in kept]
+
+    def best(labels: list[str]) -> list[float] | None:
+        return np.max([effects(label) for label in labels], axis=0).tolist() if labels else None
+
+    white = [label for label, one in runs.items() if one.access == "gradient"]
+    steps = {label: runs[label].attack.options().get("steps") for label in white}
+    restarts = {label: runs[label].attack.options().get("restarts", 1) for label in white}
+    single = [label for label in white if runs[label].attack.name == "fgsm" or steps[label] == 1]
+    many = [label for label in white if label not in single and restarts[label] == 1]
+    again = [label for label in white if label not in single and restarts[label] != 1]
+    ladder = white[0] if white else ""
+    sizes = {size.limit: effects(ladder, size) for size in siblings if (ladder, str(size)) in found}
+    known = [norms.get(name) for name in names]
+    return masking_report(
+        one_step=best(single),
+        many_steps=best(many),
+        restarts=best(again),
+        transfer=best([label for label, one in runs.items() if one.access == "transfer"]),
+        black_box=best([label for label, one in runs.items() if one.access == "scores"]),
+        by_budget=sizes or None,
+        gradient_norms=None if None in known else known,
+    )
