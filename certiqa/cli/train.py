@@ -1,10 +1,12 @@
-"""``certiqa train``: denoisers for denoised smoothing."""
+"""``certiqa train``: denoisers for denoised smoothing, and metrics with a defence."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
+
+from certiqa.cli import _train_defense
 
 __all__ = ["app"]
 
@@ -90,3 +92,6 @@ def denoiser(
             "seed": seed,
         },
     )
+
+
+app.command(name="defense", epilog=_train_defense.EPILOG)(_train_defense.defense)

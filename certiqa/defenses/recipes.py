@@ -123,8 +123,8 @@ _ALL = (
         {**_RELEASED, "backbone": ("backbone.",), "task_loss": "norm-in-norm", "lam": 5e-6, "crop": 498},
         _TRANSFERRED,
         "The paper's settings for LinearityIQA are not known. The loss is the network's own, of its final prediction; "
-        "it lies in [0, 1] and does not know the scale of the scores, so lambda is HyperIQA's over 100, an error of the "
-        "whole scale counting as 1. Its linear map to human scores is not fitted anew: calibrate afterwards.",
+        "it lies in [0, 1] and does not know the scale of the scores, so lambda is HyperIQA's over 100, an error of "
+        "the whole scale counting as 1. Its linear map to human scores is not fitted anew: calibrate afterwards.",
     ),
     Recipe(
         "maniqa",

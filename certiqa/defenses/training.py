@@ -73,7 +73,8 @@ def train(
         pool: the images, with human scores on the metric's scale (:func:`certiqa.defenses.windows.rated_images`),
             parted by :func:`certiqa.defenses.livec_split.splitting`.
         out: the file for the weights, ending in .safetensors.
-        base: the metric's name for the card; None: the name it gives itself.
+        base: the metric's name for the card; None: the name it gives itself, or, if it was loaded from such a file,
+            the base of that.
         data: names of the data sets, for the card.
         resume: go on from the checkpoint, if there is one.
         device: None: a GPU if there is one. Under torchrun every process gets its share of each batch.
@@ -102,11 +103,12 @@ def train(
         task = Trainer(network, config, pool, objective, group)
         pace = Pace(task.steps, config.validate_every, config.checkpoint_every, config.patience)
         outcome = Loop(task, pace, out, identity, group, report).run(resume=resume)
+        before = getattr(metric, "tuned", None)
         card = TunedCard(
-            base=base if base is not None else provenance.model_name(metric),
+            base=base or (before.base if isinstance(before, TunedCard) else provenance.model_name(metric)),
             base_sha256=identity["metric"],
             method=config.method,
-            data=tuple(data),
+            data=tuple(sorted({*data, *(before.data if isinstance(before, TunedCard) else ())})),
             licence=licence,
             training={
                 "config": config.as_mapping(),
@@ -114,6 +116,7 @@ def train(
                 "images": len(pool.fit),
                 "steps": outcome.steps,
                 "kept_step": outcome.kept_step,
+                "start": before.sha256 if isinstance(before, TunedCard) else None,
             },
         )
         sha256 = write_defense(network, card, out) if group.leads else ""

@@ -150,6 +150,8 @@ def load_tuned(
 ) -> nn.Module:
     """The metric of a file: eval mode, parameters frozen, float32, on ``device`` (None: the CPU).
 
+    Its attribute ``tuned`` is the :class:`TunedCard`.
+
     Args:
         path: the file.
         device: a torch device.
@@ -174,6 +176,7 @@ def load_tuned(
         metric.card = card.of_metric(metric.card)
     elif isinstance(getattr(metric, "name", None), str) and not isinstance(getattr(type(metric), "name", 0), property):
         setattr(metric, "name", card.name)  # noqa: B010
+    setattr(metric, "tuned", card)  # noqa: B010
     return metric.to(device or "cpu").requires_grad_(False).eval()
 
 

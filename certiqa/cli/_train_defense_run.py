@@ -1,0 +1,169 @@
+"""One run of ``certiqa train defense``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from certiqa._checks import check_choice
+from certiqa._progress import bar
+from certiqa.cli._imported import PREFIX
+from certiqa.cli._models import load_model
+from certiqa.data.sets import names, open_dataset
+from certiqa.data.sets.dataset import DataSet
+from certiqa.defenses import METHODS, RECIPES, DefenseConfig, Recipe, train
+from certiqa.defenses import recipe as recipe_named
+from certiqa.defenses.gradient_norm import IMAGENET_STD
+from certiqa.defenses.livec_split import splitting
+from certiqa.defenses.prepare import check_out, score_range_of
+from certiqa.defenses.windows import rated_images
+from certiqa.errors import InputError
+from certiqa.smoothing.base import resolve_device
+from certiqa.training.pictures import ImagePool
+from certiqa.training.workers import workers
+
+__all__ = ["run"]
+
+_OF_METHOD = {
+    "nt": ("lam", "norm", "power"),
+    "at": ("eps", "attack_steps", "step_size", "adversarial", "label_drop"),
+}
+_OPTIONS = {"lam": "lambda", "task_loss": "loss"}
+
+
+def run(
+    *,
+    method: str,
+    data: Sequence[str],
+    out: str,
+    model: str,
+    weights: str | None,
+    recipe: str | None,
+    std: str | None,
+    score_range: str | None,
+    precision: str,
+    licence: str,
+    device: str | None,
+    resume: bool,
+    quiet: bool,
+    settings: Mapping[str, Any],
+) -> int:
+    """Check, read, train, say what came of it; the exit code.
+
+    Raises:
+        CertiqaError: whatever goes wrong.
+    """
+    check_choice(method, "--method", METHODS)
+    if precision not in ("bfloat16", "float32"):
+        raise InputError.of("--precision", "must be bfloat16 or float32", precision)
+    given = {name: value for name, value in settings.items() if value is not None}
+    if std is not None:
+        given["std"] = _std(std)
+    if score_range is not None:
+        given["score_range"] = _pair(score_range)
+    if precision == "bfloat16":
+        given["bfloat16"] = True
+    _check_method(method, given)
+    settings_of = _recipe(recipe, model)
+    config = settings_of.config(method, **given) if settings_of else DefenseConfig.from_mapping(
+        {"method": method, **given}
+    )  # fmt: skip
+    check_out(Path(out))
+    sets = [_dataset(text) for text in data]
+    chosen = None if device is None else resolve_device(None, device)
+    with workers(chosen) as group:
+        metric = load_model(model, str(group.device), weights=weights)[0]
+        watched = not quiet and group.leads
+        pool = _pool(sets, metric, config)
+        if watched:
+            _say_beginning(pool, group.world, settings_of, method)
+        with bar(Path(out).name) if watched else contextlib.nullcontext() as progress:
+
+            def report(step: int, steps: int, record: dict[str, Any]) -> None:
+                if progress:
+                    progress(step, steps)
+                if watched and record:
+                    typer.echo(f"step {step}/{steps} {json.dumps(record['validation'] or {'loss': record['loss']})}")
+
+            done = train(
+                config,
+                metric,
+                pool,
+                Path(out),
+                base=model if model.startswith(PREFIX) else None,
+                data=[one.name for one in sets],
+                resume=resume,
+                device=group.device,
+                report=report,
+                licence=licence,
+            )
+        if watched:
+            resumed = f", resumed at step {done.resumed_at}" if done.resumed_at else ""
+            early = ", stopped early" if done.stopped_early else ""
+            typer.echo(f"{done.path}: the weights of step {done.kept_step} of {done.steps}{resumed}{early}")
+            typer.echo(f"sha256 {done.sha256}")
+    return 0
+
+
+def _pool(sets: Sequence[DataSet], metric: Any, config: DefenseConfig) -> ImagePool:
+    """The images of all data sets, on the metric's scale."""
+    lower_better = bool(getattr(metric, "lower_better", False))
+    span = score_range_of(metric, config)
+    images = [
+        image
+        for group, dataset in enumerate(sets)
+        for image in rated_images(dataset, span, lower_better=lower_better, group=group)
+    ]
+    return ImagePool(images, config.crop, part=splitting(config.split))
+
+
+def _say_beginning(pool: ImagePool, world: int, used: Recipe | None, method: str) -> None:
+    if used is not None:
+        guessed = [name for name in used.unknown if method == "nt" or name not in _OF_METHOD["nt"]]
+        typer.echo(f"recipe {used.name}: {used.note} Not published: {', '.join(guessed)}.")
+    apart = f"{len(pool.development)} kept apart"
+    typer.echo(f"{len(pool.fit)} images to train on, {apart} for early stopping; {world} process(es)")
+
+
+def _check_method(method: str, given: Mapping[str, Any]) -> None:
+    for owner, fields in _OF_METHOD.items():
+        for name in fields:
+            if name in given and method != owner:
+                option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
+                rule = f"must not be given for --method {method}: it is a setting of {owner}"
+                raise InputError.of(option, rule, given[name])
+
+
+def _recipe(name: str | None, model: str) -> Recipe | None:
+    if name is not None:
+        return recipe_named(name)
+    return RECIPES.get(model.removeprefix("pyiqa:"))
+
+
+def _dataset(text: str) -> DataSet:
+    name, colon, root = text.partition(":")
+    if not colon or name.casefold() not in names():
+        rule = "must be NAME:DIR with the name of a data set with human scores"
+        raise InputError.of("--data", rule, text, f"Data sets: {', '.join(names())}.")
+    return open_dataset(name, root)
+
+
+def _std(text: str) -> tuple[float, ...] | None:
+    if text in ("none", "imagenet"):
+        return None if text == "none" else IMAGENET_STD
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError.of("--std", "must be none, imagenet, or three numbers R,G,B", text) from None
+
+
+def _pair(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(":"))
+    except ValueError:
+        raise InputError.of("--score-range", "must be LOW:HIGH", text, "Try --score-range 0:100.") from None
