@@ -117,7 +117,7 @@ class Defended:
         import torch
 
         from certiqa.errors import ModelOutputError
-        from certiqa.smoothing.base import as_scores
+        from certiqa.smoothing.base import BaseScore, resolve_dtype
         from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
 
         with torch.no_grad():
@@ -126,7 +126,8 @@ class Defended:
                 found = float(self.deployed(batch))
             else:
                 batch = batch.float() / 255 if batch.dtype == torch.uint8 else batch
-                draws = [float(as_scores(self.deployed(batch), 1, batch.device)) for _ in range(self.draws)]
+                base = BaseScore(self.deployed, None, 0.0, None, resolve_dtype(self.metric, "auto"))
+                draws = [float(base.raw(batch)) for _ in range(self.draws)]
                 found = sum(draws) / len(draws)
         if not math.isfinite(found):
             raise ModelOutputError(f"The model must return finite scores. Got {found}.")
