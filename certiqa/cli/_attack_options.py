@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from certiqa.cli._attack_names import Chosen, check_budget, chosen, key_values
-from certiqa.cli._defended import Defence
+from certiqa.cli._defence import Defence
 from certiqa.errors import InputError
 
 if TYPE_CHECKING:
