@@ -737,5 +737,13 @@ def test_the_real_ones_keep_the_contents_that_the_built_in_metric_was_split_by(s
 
 @pytest.mark.shared
 def test_the_real_agiqa3k_is_no_livec(shared_data):
-    with pytest.raises(DataError, match="2367 of 2367 names in the table are not of this data set.*another scale"):
+    with pytest.raises(DataError, match=r"2367 of 2367 names in the table are not of this data set.*another scale"):
         open_dataset("livec", shared_data / "agiqa3k", skip_bad=True)
+
+
+def test_all_proofs_of_another_data_set_are_told_with_one_remedy(tmp_path):
+    root = plain(tmp_path, *((f"x_{i}.jpg", i / 5) for i in range(20)))
+    with pytest.raises(DataError, match=r"20 of 20 names .* all 20 MOS lie in 0 to 3\.8, one fifth") as caught:
+        open_dataset("livec", root)
+    assert [(p.kind, p.fatal) for p in caught.value.problems] == [("foreign", True)]
+    assert str(caught.value).count("Open it with the reader of its own data set") == 1

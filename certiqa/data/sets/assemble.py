@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from certiqa._counted import counted
-from certiqa.data.sets.belonging import corner, foreign_names, how_many
+from certiqa.data.sets.belonging import belonging, how_many
 from certiqa.data.sets.dataset import OFFICIAL, DataSet
 from certiqa.data.sets.facts import Facts
 from certiqa.data.sets.listing import Entry, Listing
@@ -34,9 +34,8 @@ def assemble(place: Place, facts: Facts, listing: Listing, *, decode: bool) -> D
     mos_range = listing.mos_range or facts.mos_range
     lower_better = facts.lower_better if listing.lower_better is None else listing.lower_better
     accepted = listing.accepted or (None if listing.mos_range else facts.accepted) or mos_range
-    foreign = foreign_names(facts, listing.entries)
-    off_scale, doubts = corner(facts, _finite(listing.entries), mos_range) if mos_range else ([], [])
-    problems = [*listing.problems, *foreign, *off_scale]
+    foreign, doubts = belonging(facts, listing.entries, _finite(listing.entries), mos_range)
+    problems = [*listing.problems, *foreign]
     strangers = {problem.row for problem in foreign}
     entries, repeats = _without_repeats([entry for entry in listing.entries if entry.row not in strangers])
     checked = [_check(place, entry, accepted or (-math.inf, math.inf)) for entry in entries]

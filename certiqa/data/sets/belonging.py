@@ -15,7 +15,7 @@ from certiqa.data.sets.facts import Facts
 from certiqa.data.sets.listing import Entry
 from certiqa.data.sets.problem import Problem
 
-__all__ = ["corner", "foreign_names", "how_many"]
+__all__ = ["belonging", "how_many"]
 
 _ENOUGH = 20
 """So many images of a rated data set do not all lie in one fifth of its scale."""
@@ -27,35 +27,48 @@ _REMEDY = (
 )
 
 
-def foreign_names(facts: Facts, entries: Sequence[Entry]) -> list[Problem]:
-    """The names that this data set does not have; if they are most of all names, nothing can be read."""
+def belonging(
+    facts: Facts, entries: Sequence[Entry], mos: Sequence[float], scale: tuple[float, float] | None
+) -> tuple[list[Problem], list[str]]:
+    """What is wrong with the table as a whole: one fatal problem with all the proofs, or single foreign names; notes.
+
+    Args:
+        facts: of the data set.
+        entries: the rows.
+        mos: their scores, those that are finite numbers.
+        scale: None where it is not known.
+    """
+    foreign = _foreign(facts, entries)
+    crowded = _corner(mos, scale) if scale else ""
+    like = f"{facts.title} has names like {facts.example!r}"
+    proofs = []
+    if 2 * len(foreign) > len(entries):
+        verb = "is" if len(foreign) == 1 else "are"
+        said = f"{len(foreign)} of {counted(len(entries), 'name')} in the table {verb} not of this data set"
+        proofs.append(f"{said} (first: {foreign[0].name!r}); {like}")
+    if crowded and facts.mos_range:
+        proofs.append(f"{crowded}: the table is on another scale, or another data set's")
+    if proofs:
+        return [Problem("foreign", f"{'. '.join(proofs)}. {_REMEDY}", fatal=True)], []
+    notes = [f"{crowded}: is it the right mos_range?"] if crowded else []
+    return [Problem("foreign", like, entry.name, entry.row) for entry in foreign], notes
+
+
+def _foreign(facts: Facts, entries: Sequence[Entry]) -> list[Entry]:
+    """The rows whose names this data set does not have; where its names are not known, none."""
     if not facts.named:
         return []
     pattern = re.compile(facts.named, re.IGNORECASE)
-    named = [entry for entry in entries if entry.name.strip()]
-    foreign = [entry for entry in named if not pattern.fullmatch(re.split(r"[/\\]", entry.name)[-1])]
-    like = f"{facts.title} has names like {facts.example!r}"
-    if 2 * len(foreign) <= len(named):
-        return [Problem("foreign", like, entry.name, entry.row) for entry in foreign]
-    said = f"{len(foreign)} of {counted(len(named), 'name')} in the table"
-    verb = "is" if len(foreign) == 1 else "are"
-    detail = f"{said} {verb} not of this data set (first: {foreign[0].name!r}); {like}"
-    return [Problem("foreign", f"{detail}. {_REMEDY}", fatal=True)]
+    return [one for one in entries if one.name.strip() and not pattern.fullmatch(re.split(r"[/\\]", one.name)[-1])]
 
 
-def corner(facts: Facts, mos: Sequence[float], scale: tuple[float, float]) -> tuple[list[Problem], list[str]]:
-    """Scores that all lie in one fifth of the scale, at one end of it: a problem, or a note where the user said the
-    scale.
-    """
+def _corner(mos: Sequence[float], scale: tuple[float, float]) -> str:
+    """In words, that all scores lie in one fifth of the scale, at one end of it; empty if they do not."""
     low, high = scale
     part = _FIFTH * (high - low)
     if len(mos) < _ENOUGH or not (max(mos) <= low + part or min(mos) >= high - part):
-        return [], []
-    seen = f"all {len(mos)} MOS lie in {min(mos):g} to {max(mos):g}, one fifth of the scale {low:g}-{high:g} or less"
-    if facts.mos_range is None:
-        return [], [f"{seen}: is it the right mos_range?"]
-    detail = f"{seen}: the table is on another scale, or another data set's. {_REMEDY}"
-    return [Problem("scale", detail, fatal=True)], []
+        return ""
+    return f"all {len(mos)} MOS lie in {min(mos):g} to {max(mos):g}, one fifth of the scale {low:g}-{high:g} or less"
 
 
 def how_many(facts: Facts, count: int) -> list[str]:
