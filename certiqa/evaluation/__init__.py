@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from certiqa.evaluation.levels import Level
     from certiqa.evaluation.masking import Check, MaskingReport, masking_report
     from certiqa.evaluation.r_score import RScore
+    from certiqa.evaluation.records import RecordStore
     from certiqa.evaluation.robustness import Robustness, robustness_of
     from certiqa.evaluation.scores import Scored, score_dataset
-    from certiqa.evaluation.soundness import Verdict, verdict
+    from certiqa.evaluation.soundness import verdict
     from certiqa.evaluation.store import ScoreStore
     from certiqa.evaluation.strength import StrengthCurve, against_strength
+    from certiqa.evaluation.verdicts import Verdict
 
 _HOMES = {
     "Agreement": "correlation",
@@ -47,6 +49,7 @@ _HOMES = {
     "Level": "levels",
     "MaskingReport": "masking",
     "RScore": "r_score",
+    "RecordStore": "records",
     "Resamples": "bootstrap",
     "Robustness": "robustness",
     "ScoreStore": "store",
@@ -54,7 +57,7 @@ _HOMES = {
     "Soundness": "alarms",
     "SoundnessAlarm": "alarms",
     "StrengthCurve": "strength",
-    "Verdict": "soundness",
+    "Verdict": "verdicts",
     "against_strength": "strength",
     "agreement": "correlation",
     "bootstrap_of": "bootstrap",
@@ -85,6 +88,7 @@ __all__ = [
     "Level",
     "MaskingReport",
     "RScore",
+    "RecordStore",
     "Resamples",
     "Robustness",
     "ScoreStore",

@@ -13,7 +13,7 @@ from typing import Any
 
 from certiqa._checks import check_alpha
 from certiqa.errors import CertiqaError, InputError
-from certiqa.evaluation.soundness import Verdict
+from certiqa.evaluation.verdicts import Verdict
 
 __all__ = ["Soundness", "SoundnessAlarm", "soundness_of"]
 

@@ -209,6 +209,16 @@ def test_attacks_on_one_certificate_are_counted_once():
     assert found.sound
 
 
+def test_a_verdict_comes_back_from_json(certificate, metric, image):
+    for found in (alarm_for(certificate, metric, image, 0.08), one(1, alarm=True)):
+        data = json.loads(json.dumps(found.to_dict()))
+        assert Verdict.from_dict(data) == found
+        assert Verdict.from_dict({**data, "upper": None}).upper == math.inf
+        assert Verdict.from_dict({**data, "lower": None, "alarm": False}).lower == -math.inf
+    with pytest.raises(InputError, match="no level"):
+        Verdict.from_dict({key: value for key, value in data.items() if key != "level"})
+
+
 def test_attacks_beyond_their_radius_say_nothing():
     found = soundness_of([one(i, alarm=True, within=False) for i in range(9)])
     assert (found.attacks, found.within, found.alarms, found.certificates, found.p) == (9, 0, 0, 0, 1.0)
