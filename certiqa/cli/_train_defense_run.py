@@ -12,7 +12,6 @@ import typer
 
 from certiqa._checks import check_choice
 from certiqa._progress import bar
-from certiqa.cli._imported import PREFIX
 from certiqa.cli._models import load_model
 from certiqa.data.sets import names, open_dataset
 from certiqa.data.sets.dataset import DataSet
@@ -95,7 +94,6 @@ def run(
                 metric,
                 pool,
                 Path(out),
-                base=model if model.startswith(PREFIX) else None,
                 data=[one.name for one in sets],
                 resume=resume,
                 device=group.device,

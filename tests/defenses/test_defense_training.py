@@ -152,23 +152,25 @@ sys.path.insert(0, {root!r})
 from tests.defenses.conftest import Smooth, waves
 from certiqa.defenses import DefenseConfig, train
 from certiqa.training.pictures import ImagePool, TrainingImage
+from certiqa.training.workers import workers
 torch.set_num_threads(1)
 images = [TrainingImage(waves(i), f"waves {{i}}", 90.0 - 8.0 * (i % 10)) for i in range(80)]
 pool = ImagePool(images, 32)
-config = DefenseConfig.from_json({config!r})
 def report(step, steps, record):
     print(step, flush=True)
-train(config, Smooth().eval(), pool, Path(sys.argv[1]), resume="--resume" in sys.argv, report=report,
-      device=torch.device("cpu"))
+with workers(torch.device("cpu")):
+    for number, config in enumerate({configs!r}):
+        train(DefenseConfig.from_json(config), Smooth().eval(), pool, Path(f"{{sys.argv[1]}}{{number}}.safetensors"),
+              report=report, device=torch.device("cpu"))
 """
 ROOT = str(Path(__file__).parents[2])
 
 
 def test_kill_9(tmp_path, pool, kinds_of):
     config = configured("nt", steps=30, checkpoint_every=3)
-    code = KILLED.format(root=ROOT, config=config.to_json())
-    out = tmp_path / "killed.safetensors"
-    child = subprocess.Popen([sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE, text=True)
+    code = KILLED.format(root=ROOT, configs=[config.to_json()])
+    out = tmp_path / "killed0.safetensors"
+    child = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "killed")], stdout=subprocess.PIPE, text=True)
     with child:
         for line in child.stdout:
             if int(line) >= 8:
@@ -187,15 +189,14 @@ def _free_port():
         return str(one.getsockname()[1])
 
 
-@pytest.mark.parametrize("name", ["nt", "at with plcc"])
-def test_two_processes_do_what_one_does(tmp_path, pool, kinds_of, name):
-    changes = {"task_loss": "plcc", "method": "at"} if "plcc" in name else METHODS["nt"]
-    config = replace(CONFIG, **changes, steps=4, optimizer="adamw", lr=1e-3)
-    code = KILLED.format(root=ROOT, config=config.to_json())
-    out, port = tmp_path / "two.safetensors", _free_port()
+def test_two_processes_do_what_one_does(tmp_path, pool, kinds_of):
+    kinds = (METHODS["nt"], {"task_loss": "plcc", "method": "at"})
+    configs = [replace(CONFIG, **changes, steps=4, optimizer="adamw", lr=1e-3) for changes in kinds]
+    code = KILLED.format(root=ROOT, configs=[config.to_json() for config in configs])
+    port = _free_port()
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(out)],
+            [sys.executable, "-c", code, str(tmp_path / "two")],
             env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank),
                  "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"},
             stdout=subprocess.DEVNULL,
@@ -203,12 +204,13 @@ def test_two_processes_do_what_one_does(tmp_path, pool, kinds_of, name):
         for rank in range(2)
     ]  # fmt: skip
     assert [child.wait(timeout=120) for child in children] == [0, 0]
-    train(config, kinds_of["smooth"]().eval(), pool, tmp_path / "one.safetensors")
-    one, two = (read_tuned(tmp_path / f"{name}.safetensors")[1] for name in ("one", "two"))
     start = kinds_of["smooth"]().state_dict()
-    for key, value in one.items():
-        assert torch.allclose(value, two[key], rtol=1e-3, atol=2e-4)
-        assert not torch.allclose(value, start[key], rtol=1e-3, atol=2e-4), "something was learned"
+    for number, config in enumerate(configs):
+        train(config, kinds_of["smooth"]().eval(), pool, tmp_path / f"one{number}.safetensors")
+        one, two = (read_tuned(tmp_path / f"{name}{number}.safetensors")[1] for name in ("one", "two"))
+        for key, value in one.items():
+            assert torch.allclose(value, two[key], rtol=1e-3, atol=2e-4)
+            assert not torch.allclose(value, start[key], rtol=1e-3, atol=2e-4), "something was learned"
 
 
 # -- what is kept -----------------------------------------------------------------------------------------------------
