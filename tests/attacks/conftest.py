@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import ClassVar
@@ -10,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import certiqa
 from certiqa import attacks
@@ -91,6 +93,22 @@ def crop():
         return torch.from_numpy(pixels[:, top : top + height, left : left + width].copy())
 
     return cut
+
+
+@pytest.fixture(scope="session")
+def jpeg():
+    """The real codec, (B,3,H,W) in [0, 1] -> the same."""
+
+    def compress(images, quality=75):
+        coded = []
+        for one in images:
+            buffer = io.BytesIO()
+            pixels = (255 * one.detach()).round().to(torch.uint8).permute(1, 2, 0).numpy()
+            Image.fromarray(pixels).save(buffer, format="JPEG", quality=quality)
+            coded.append(torch.from_numpy(np.asarray(Image.open(buffer)).copy()).permute(2, 0, 1).float() / 255)
+        return torch.stack(coded)
+
+    return compress
 
 
 @pytest.fixture(scope="session")

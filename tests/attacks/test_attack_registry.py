@@ -52,7 +52,7 @@ def test_the_names_are_sorted_and_public():
         ("pgd", {"samples": 0}, "whole number >= 1"),
         ("apgd", {"rho": 1.0}, "Try 0.75"),
         ("apgd", {"steps": 1}, "whole number >= 2"),
-        ("square", {"queries": 1}, "forward passes per image"),
+        ("square", {"queries": 2}, "forward passes per image"),
         ("square", {"p": 0}, "(0, 1]"),
         ("nes", {"population": 3}, "must be even"),
         ("nes", {"queries": 10}, "whole number >= 21"),

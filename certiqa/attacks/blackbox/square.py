@@ -25,8 +25,9 @@ _HALVED_AT = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10 000 queri
 class Square(Attack):
     """Random squares of +-eps (l_inf), or bumps that move the change's mass about (l2); what helps is kept.
 
-    It starts from vertical stripes (l_inf) or a grid of bumps (l2), which cost one query; every further query is one
-    proposal. The side of the squares falls on the paper's schedule, scaled to the number of queries.
+    It starts from vertical stripes (l_inf) or a grid of bumps (l2), or, where these make it worse (to a metric they may
+    look like damage), from the clean image: two queries. Every further query is one proposal. The side of the squares
+    falls on the paper's schedule, scaled to the number of queries. The start from the clean image is ours.
 
     Passes: exactly ``queries`` forward, none backward.
 
@@ -54,7 +55,7 @@ class Square(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_queries(self.queries, 2)
+        check_queries(self.queries, 3)
         check_positive(self.p, "p", 1.0, "Try 0.1.")
 
     def run(self, problem: Problem) -> Tensor:
@@ -63,9 +64,11 @@ class Square(Attack):
         draw = problem.generators[0]
         shape = problem.clean.shape[1:]
         change = _stripes(shape, problem.budget.limit, draw) if flat else first_change(shape, draw)
-        best, gain = _image(problem, change), None
-        gain = problem.gain(best)
-        for index in range(1, self.queries):
+        best = _image(problem, change)
+        gain, plain = problem.gain(best), problem.gain(problem.clean)
+        if bool(plain > gain):
+            change, best, gain = torch.zeros_like(change), problem.clean, plain
+        for index in range(2, self.queries):
             side = _side(shape, _share(self.p, index, self.queries))
             trial = (
                 _square(change, side, problem.budget.limit, draw)
