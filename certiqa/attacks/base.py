@@ -173,7 +173,7 @@ class Attack(ABC):
         Found.check_clean(before, [picture for pictures in groups for picture in pictures])
         results = []
         for pictures, one in zip(groups, aim.of_pair(before), strict=True):
-            words = f"{aim}:{one or 'keep'}" if aim.move == "both" else f"rank-flip:{one or 'keep'}"
+            words = f"rank-flip:{one or 'keep'}"
             if one is None:
                 results += unchanged(self, pictures, scorer, words, budget, seed)
             else:

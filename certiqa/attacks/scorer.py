@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any, final
 
@@ -54,7 +55,7 @@ class Scorer:
             GradientError: the scores do not hang on the images by a graph.
         """
         leaf = images.detach().clone().requires_grad_()
-        with torch.enable_grad():
+        with torch.enable_grad(), _numpy_is_no_graph():
             if isinstance(self.model, EOT) and self.model.surrogate == "mean":
                 scores, gradient = self._mean_gradient(leaf, self.model.samples)
             else:
@@ -115,6 +116,17 @@ class Scorer:
 
     def _cast(self, images: Tensor) -> Tensor:
         return images.to(self._dtype)
+
+
+@contextlib.contextmanager
+def _numpy_is_no_graph() -> Iterator[None]:
+    """A model that leaves torch raises on images that require grad: that is a missing gradient, and is called so."""
+    try:
+        yield
+    except ModelError as error:
+        if "requires grad" not in str(error) or isinstance(error, GradientError):
+            raise
+        raise GradientError(f"The score has no gradient: {error} {_remedy()}") from error
 
 
 def _as_samples(drawn: object, batch: int) -> Tensor:

@@ -105,7 +105,7 @@ def test_simba_never_goes_down(help_):
     image = help_.on_grid(3, 12, 12, low=30, high=220)
     attack = attacks.load("simba", queries=60, quantise=False)
     result = attack(model, image, "raise", "l2:0.5")[0]
-    best = max(float(help_.Smooth()(images)) for images in seen[1:-1])
+    best = max(help_.Smooth()(images).item() for images in seen[1:-1])
     assert result.score_after == pytest.approx(best, abs=1e-4)
 
 

@@ -302,6 +302,15 @@ def test_a_model_without_gradient_is_told_where_and_what_fits(image, name):
     assert result.change > 0
 
 
+def test_a_model_that_leaves_torch_has_no_gradient(image):
+    def in_numpy(x):
+        return x.numpy().mean((1, 2, 3))
+
+    with pytest.raises(GradientError, match=r"numpy\(\) on Tensor that requires grad.*nes, simba, square"):
+        attacks.load("pgd")(in_numpy, image, "raise", "linf:4/255")
+    assert attacks.load("nes", queries=63)(in_numpy, image, "raise", "linf:4/255")[0].change > 0
+
+
 @pytest.mark.parametrize("name", WHITE)
 def test_a_zero_gradient_is_reported_and_not_taken_for_robustness(image, name):
     attack, (_, backward) = quick(name)

@@ -124,7 +124,7 @@ def test_madc_stays_on_the_sphere(help_, start):
 
     class Watched(help_.Smooth):
         def forward(self, images):
-            lengths.append(float((images.double() - clean.double()).norm()))
+            lengths.append(float((images.detach().double() - clean.double()).norm()))
             return super().forward(images)
 
     clean = help_.noise(1, 3, 12, 12, low=0.3, high=0.7)
