@@ -3,20 +3,31 @@
     python benchmarks/train_builtin.py --data ../shared/data
     python benchmarks/train_builtin.py --data ../shared/data --evaluate-only
 
-DIR holds livec/ and agiqa3k/, each with images/ and mos.csv, and kodak24/. First the network learns to name synthetic
-distortions and to rank their levels (builtin_training/pretrain.py), on clean photographs and on the pictures of the fit
-parts; then the human scores of both data sets (builtin_training/fit.py), and beside them which generator of AGIQA-3K
-made a picture, an auxiliary task; at last the same once more, at a low rate, on nearly whole pictures. No weights of
-third parties are used.
+DIR holds livec/ and agiqa3k/, each with images/ and mos.csv, and kodak24/. The phases:
 
-The validation part is certiqa.data.splits.is_validation; nothing is chosen on it. With --dev one content in eight of
-the rest (by the same kind of hashing) is kept out of the fit and its SROCC is logged: that is where settings are
-compared. The weights are those after the last step (their moving average): there is no early stopping. Each phase
-leaves a checkpoint in --work, and a second run with the same --work goes on behind the last finished phase.
+1. The network, of one scale, learns to name synthetic distortions and to rank their levels
+   (builtin_training/pretrain.py), on clean photographs and on the pictures of the fit parts.
+2. The human scores of both data sets (builtin_training/fit.py), and beside them which generator of AGIQA-3K made a
+   picture, an auxiliary task.
+3. The same once more, at a low rate, on nearly whole pictures: a metric of one scale, one-scale.safetensors in --work.
+4. It is widened to two scales (builtin_training/two_scale.py) and trained on nearly whole pictures by --members seeds,
+   whose weights are averaged. --start begins here; --only-member trains one of them, so that they can run side by side.
 
-Writes the weights to --out, progress to results/builtin_training.jsonl and figures to results/builtin_validation.json.
+No weights of third parties are used. The validation part is certiqa.data.splits.is_validation. With --dev one content
+in eight of the rest (by the same kind of hashing) is kept out of the fit and its SROCC is logged: that is where
+settings are compared. The weights are those after the last step (their moving average): there is no early stopping.
+Each phase leaves a checkpoint in --work, and a second run goes on behind the last finished one.
+
+Writes the weights to --out, progress to results/builtin_training*.jsonl and figures to results/builtin_validation.json.
 The sha256 printed at the end goes into certiqa/metrics/builtin.py. Results depend on the number of threads and on the
 machine's arithmetic in the last digits, so another machine gives other weights of the same worth.
+
+The weights that ship were made in two sessions: phases 1 to 3 (the weights of commit dd661fd) and phase 4 from them:
+
+    git show dd661fd:certiqa/metrics/weights/builtin.safetensors > one-scale.safetensors
+    python benchmarks/train_builtin.py --data ../shared/data --threads 1 --start one-scale.safetensors --only-member 0
+    python benchmarks/train_builtin.py --data ../shared/data --threads 1 --start one-scale.safetensors --only-member 1
+    python benchmarks/train_builtin.py --data ../shared/data --threads 2 --start one-scale.safetensors
 """
 
 from __future__ import annotations
@@ -36,15 +47,16 @@ import numpy as np
 import scipy
 import torch
 from builtin_training.distorted import make_bank
-from builtin_training.fit import POLISH, POLISH_RATE, fit, stretch
+from builtin_training.fit import LARGE, POLISH_RATE, TWO_SCALE_RATE, fit, stretch
 from builtin_training.network import TrainingNet, folded, gmac
-from builtin_training.pictures import SOURCES, clean_photographs, is_dev, read
+from builtin_training.pictures import SOURCES, Rated, clean_photographs, is_dev, read
 from builtin_training.pretrain import pretrain
+from builtin_training.two_scale import averaged, frozen_norms, one_scale, widened
 from safetensors.torch import load_file, save_file
 
 from certiqa.data import open_dataset
 from certiqa.evaluation import agreement, score_dataset
-from certiqa.metrics.builtin import load_builtin
+from certiqa.metrics.builtin import BuiltinMetric, load_builtin
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -57,10 +69,15 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with livec/, agiqa3k/ and kodak24/")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="weight file to write (or to evaluate)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the log and the figures")
-    parser.add_argument("--work", type=Path, default=None, help="folder for the checkpoints of finished phases")
+    parser.add_argument("--work", type=Path, default=ROOT / "out" / "builtin", help="checkpoints of finished phases")
     parser.add_argument("--pretrain-epochs", type=float, default=8)
     parser.add_argument("--steps", type=int, default=9000, help="of the second phase")
     parser.add_argument("--polish-steps", type=int, default=1300, help="of the third phase, on nearly whole pictures")
+    parser.add_argument("--two-scale-steps", type=int, default=2000, help="of the last phase, for each member")
+    parser.add_argument("--members", type=int, default=2, help="of the last phase; their weights are averaged")
+    parser.add_argument("--only-pretrain", action="store_true", help="stop behind the first phase")
+    parser.add_argument("--only-member", type=int, default=None, help="train this one of them, and stop")
+    parser.add_argument("--start", type=Path, default=None, help="a one-scale metric to begin the last phase with")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
@@ -70,7 +87,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _there(args: argparse.Namespace, phase: str) -> bool:
-    return bool(args.work and (args.work / f"{phase}.safetensors").exists())
+    return bool((args.work / f"{phase}.safetensors").exists())
 
 
 def _resume(net: TrainingNet, args: argparse.Namespace, phase: str) -> None:
@@ -83,34 +100,28 @@ def _keep(mean: TrainingNet, net: TrainingNet, args: argparse.Namespace, phase: 
     kept = {name: tensor.contiguous() for name, tensor in mean.state_dict().items() if not name.startswith("maps.")}
     net.maps = None
     net.load_state_dict(kept)
-    if args.work:
-        args.work.mkdir(parents=True, exist_ok=True)
-        save_file(kept, args.work / f"{phase}.safetensors")
+    args.work.mkdir(parents=True, exist_ok=True)
+    save_file(kept, args.work / f"{phase}.safetensors")
 
 
 class Log:
     """Progress, one JSON object a line; appended, so that a resumed run keeps what went before."""
 
-    def __init__(self, path: Path, fresh: bool) -> None:
+    def __init__(self, path: Path, fresh: bool, **facts: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
+        self.path, self.facts = path, facts
         if fresh:
             path.write_text("", encoding="utf-8")
 
     def __call__(self, record: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-        print(json.dumps(record), flush=True)
+            file.write(json.dumps(self.facts | record) + "\n")
+        print(json.dumps(self.facts | record), flush=True)
 
 
-def train(args: argparse.Namespace) -> float:
-    """Both phases; writes the weights and the log. Returns the seconds that this run took."""
-    start = time.perf_counter()
-    torch.manual_seed(args.seed)  # dropout has no generator argument
-    rated = [read(args.data, source) for source in SOURCES]
-    fitted = [part.where(lambda c: not is_dev(c)) for part in rated] if args.dev else rated
-    dev = [part.where(is_dev) for part in rated] if args.dev else []
-    net = TrainingNet(args.seed, DROPOUT).to(args.device, memory_format=torch.channels_last).train()
+def one_scale_network(args: argparse.Namespace, fitted: list[Rated], dev: list[Rated]) -> TrainingNet:
+    """The first three phases."""
+    net = TrainingNet(args.seed, DROPOUT, one_scale()).to(args.device, memory_format=torch.channels_last).train()
     log = Log(args.results / "builtin_training.jsonl", fresh=not _there(args, "pretrained"))
     if not _there(args, "fitted"):
         if not _there(args, "pretrained"):
@@ -118,17 +129,70 @@ def train(args: argparse.Namespace) -> float:
             bank = make_bank(clean_photographs(args.data), pictures, args.seed)
             _keep(pretrain(net, bank, args.pretrain_epochs, args.seed, args.device, log), net, args, "pretrained")
             del bank
+            if args.only_pretrain:
+                raise SystemExit(0)
         else:
             _resume(net, args, "pretrained")
         _keep(fit(net, fitted, dev, args.steps, args.seed, args.device, log), net, args, "fitted")
     else:
         _resume(net, args, "fitted")
-    last = {"phases": POLISH, "rate": POLISH_RATE}
-    metric = folded(fit(net, fitted, dev, args.polish_steps, args.seed + 1, args.device, log, **last))
-    stretch(metric, fitted, args.seed)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.half().contiguous() for name, tensor in metric.state_dict().items()}, args.out)
-    args.out.chmod(0o644)  # safetensors writes for the owner only, which would not survive packaging
+    last = {"phases": LARGE, "rate": POLISH_RATE}
+    return fit(net, fitted, dev, args.polish_steps, args.seed + 1, args.device, log, **last)
+
+
+def save(metric: BuiltinMetric, out: Path) -> None:
+    """In half precision."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.half().contiguous() for name, tensor in metric.state_dict().items()}, out)
+    out.chmod(0o644)  # safetensors writes for the owner only, which would not survive packaging
+
+
+def start_of_last_phase(args: argparse.Namespace, fitted: list[Rated], dev: list[Rated]) -> BuiltinMetric:
+    """The one-scale metric: --start, or what --work has, or from scratch."""
+    path = args.start or args.work / "one-scale.safetensors"
+    if not path.exists():
+        metric = folded(one_scale_network(args, fitted, dev))
+        stretch(metric, fitted, args.seed)
+        save(metric, path)
+    metric = BuiltinMetric(one_scale())
+    metric.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    return metric.eval()
+
+
+def member(args: argparse.Namespace, number: int, start: BuiltinMetric, fitted: list[Rated], dev: list[Rated]) -> Path:
+    """The last phase with the seed of this member; its weights lie in --work."""
+    path: Path = args.work / f"member-{number}.safetensors"
+    if not path.exists():
+        torch.manual_seed(args.seed + number)
+        net = widened(start, fitted, LARGE[0].crop, args.seed, DROPOUT)
+        net = net.to(args.device, memory_format=torch.channels_last)
+        log = Log(args.results / f"builtin_training_member{number}.jsonl", True, member=number)
+        seed = args.seed + 10 + number
+        last = {"phases": LARGE, "rate": TWO_SCALE_RATE}
+        mean = fit(net, fitted, dev, args.two_scale_steps, seed, args.device, log, **last)
+        _keep(mean, net, args, path.stem)
+    return path
+
+
+def train(args: argparse.Namespace) -> float:
+    """All phases; writes the weights and the logs. Returns the seconds that this run took."""
+    start = time.perf_counter()
+    torch.manual_seed(args.seed)  # dropout has no generator argument
+    rated = [read(args.data, source) for source in SOURCES]
+    fitted = [part.where(lambda c: not is_dev(c)) for part in rated] if args.dev else rated
+    dev = [part.where(is_dev) for part in rated] if args.dev else []
+    one = start_of_last_phase(args, fitted, dev)
+    numbers = range(args.members) if args.only_member is None else [args.only_member]
+    paths = [member(args, number, one, fitted, dev) for number in numbers]
+    if args.only_member is None:
+        nets = []
+        for path in paths:
+            net = frozen_norms(TrainingNet(args.seed, DROPOUT))
+            net.load_state_dict(load_file(path))
+            nets.append(net)
+        metric = folded(averaged(nets))
+        stretch(metric, fitted, args.seed)
+        save(metric, args.out)
     return round(time.perf_counter() - start, 1)
 
 
@@ -169,6 +233,9 @@ def main(argv: list[str]) -> None:
             "seed": args.seed,
             "steps": args.steps,
             "polish_steps": args.polish_steps,
+            "two_scale_steps": args.two_scale_steps,
+            "members": args.members,
+            "start": args.start.name if args.start else None,
         }
     figures = report(args) | {
         "command": command,

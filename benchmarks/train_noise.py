@@ -17,6 +17,7 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import torch
 from builtin_training.fit import Noise, Phase, fit, predict, stretch
 from builtin_training.network import TrainingNet, folded
 from builtin_training.pictures import SOURCES, Rated, is_dev, read
+from builtin_training.two_scale import frozen_norms, one_scale
 from safetensors.torch import load_file, save_file
 from scipy import stats
 
@@ -48,6 +50,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--consistency", type=float, default=0.0, help="weight of the change between draws of noise")
+    parser.add_argument("--enlarge", type=int, default=1, help="the network sees the noisy picture this much larger")
+    parser.add_argument("--unclipped", action="store_true", help="the network sees noisy values outside [0, 1]")
+    parser.add_argument("--jitter", type=float, nargs="*", default=(), help="windows of pictures so much larger, too")
     parser.add_argument("--dev", action="store_true", help="keep the development part out of the fit and report on it")
     return parser.parse_args(argv)
 
@@ -60,16 +67,30 @@ def small(image: np.ndarray, shorter: int) -> np.ndarray:
     return np.rint(resized).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
-def at(rated: Rated, shorter: int) -> Rated:
-    return replace(rated, images=[small(image, shorter) for image in rated.images]) if shorter else rated
+def at(rated: Rated, shorter: int, jitter: Sequence[float]) -> Rated:
+    if not shorter:
+        return rated
+    sides = [shorter, *(round(shorter * factor) for factor in jitter)]
+    return replace(rated, images=[tuple(small(image, side) for side in sides) for image in rated.images])
+
+
+def network(args: argparse.Namespace) -> TrainingNet:
+    """The network of --init, of one scale or of two."""
+    stored = {name: tensor for name, tensor in load_file(args.init).items() if not name.startswith("maps.")}
+    scales = len(stored["norm.weight"]) // one_scale().statistics
+    net = TrainingNet(args.seed, args.dropout, replace(one_scale(), scales=scales))
+    net.load_state_dict(stored)
+    net = net.to(args.device, memory_format=torch.channels_last)
+    return net.train() if scales == 1 else frozen_norms(net)
 
 
 def measured(metric: torch.nn.Module, parts: list[Rated], noise: Noise) -> dict[str, Any]:
     """Of the development part: SROCC without noise, with the mean of four draws; SD under noise over SD of scores."""
     found: dict[str, Any] = {}
     for source, part in zip(SOURCES, parts, strict=True):
-        clean, four = predict(metric, part.images), predict(metric, part.images, noise)
-        draws = np.array([predict(metric, [image] * 8, noise) for image in part.images[:24]])  # seeds 0 to 7
+        clean = predict(metric, part.images, replace(noise, low=1e-6, high=1e-6))
+        four = predict(metric, part.images, noise)
+        draws = np.array([predict(metric, [image] * 8, noise) for image in part.images[:40]])  # seeds 0 to 7
         found[source] = {
             "srocc_clean": round(float(stats.spearmanr(clean, part.scores).statistic), 4),
             "srocc_noisy": round(float(stats.spearmanr(four, part.scores).statistic), 4),
@@ -82,16 +103,13 @@ def main(argv: list[str]) -> None:
     args = parse(argv)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)  # dropout has no generator argument
-    rated = [at(read(args.data, source), args.resolution) for source in SOURCES]
+    rated = [at(read(args.data, source), args.resolution, args.jitter) for source in SOURCES]
     fitted = [part.where(lambda c: not is_dev(c)) for part in rated] if args.dev else rated
     dev = [part.where(is_dev) for part in rated] if args.dev else []
-    net = TrainingNet(args.seed, args.dropout)
-    stored = {name: tensor for name, tensor in load_file(args.init).items() if not name.startswith("maps.")}
-    net.load_state_dict(stored)
-    net = net.to(args.device, memory_format=torch.channels_last).train()
+    net = network(args)
     side = args.resolution * 15 // 16
     phases = (Phase(1.0, side, BATCH),) if args.resolution else NATIVE
-    noise = Noise(*args.sigma)
+    noise = Noise(*args.sigma, args.enlarge, not args.unclipped)
     args.log.parent.mkdir(parents=True, exist_ok=True)
     with args.log.open("w", encoding="utf-8") as file:
 
@@ -101,11 +119,15 @@ def main(argv: list[str]) -> None:
             print(json.dumps(record), flush=True)
 
         log({"command": shlex.join(["python", "benchmarks/train_noise.py", *argv])})
-        mean = fit(net, fitted, dev, args.steps, args.seed, args.device, log, phases, noise)
+        mean = fit(
+            net, fitted, dev, args.steps, args.seed, args.device, log, phases, noise, args.rate, args.consistency
+        )
         metric = folded(mean)
         stretch(metric, fitted, args.seed, noise)
         for low_high in sorted({(s, s) for s in args.sigma}) if dev else ():
-            log({"sigma": low_high[0], "dev": measured(metric, dev, Noise(*low_high))})
+            log(
+                {"sigma": low_high[0], "dev": measured(metric, dev, Noise(*low_high, args.enlarge, not args.unclipped))}
+            )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.half().contiguous() for name, tensor in metric.state_dict().items()}, args.out)
     args.out.chmod(0o644)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,11 @@ from torch.nn import functional
 
 from builtin_training.network import TrainingNet, folded
 from builtin_training.optimise import Optimiser
-from builtin_training.pictures import SOURCES, Rated, crop, endless, to_tensor
+from builtin_training.pictures import SOURCES, Picture, Rated, crop, endless, to_tensor
 from certiqa.metrics.builtin import BuiltinMetric
+from certiqa.metrics.builtin_certified import enlarged
 
-__all__ = ["PHASES", "POLISH", "POLISH_RATE", "Noise", "Phase", "fit", "predict", "stretch"]
+__all__ = ["LARGE", "PHASES", "POLISH_RATE", "TWO_SCALE_RATE", "Noise", "Phase", "fit", "predict", "stretch"]
 
 
 @dataclass(frozen=True)
@@ -33,25 +34,32 @@ class Phase:
 
 
 PHASES = (Phase(0.70, 128, (34, 14)), Phase(0.22, 256, (28, 12)), Phase(0.08, 448, (14, 8)))
-POLISH = (Phase(1.0, 448, (12, 10)),)
-RATE, POLISH_RATE, DECAY, MEMORY = 1e-3, 3e-4, 0.05, 0.998
+LARGE = (Phase(1.0, 448, (12, 10)),)
+RATE, POLISH_RATE, TWO_SCALE_RATE, DECAY, MEMORY = 1e-3, 3e-4, 4e-4, 0.05, 0.998
 KIND_WEIGHT = 0.5
 RANK_SCALE = 5.0
 
 
 @dataclass(frozen=True)
 class Noise:
-    """Gaussian noise, clipped to [0, 1] as a metric sees it; sigma drawn log-uniformly for every image."""
+    """Gaussian noise; sigma drawn log-uniformly for every image.
+
+    With ``enlarge`` the noisy image is enlarged so many times (bilinear) before the network sees it; with ``clip`` it
+    is clipped to [0, 1], as the noisy images are that a metric gets unless it declares ``unclipped_noise``.
+    """
 
     low: float
     high: float
+    enlarge: int = 1
+    clip: bool = True
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed)
         place = torch.rand(len(images), 1, 1, 1, generator=generator)
         sigma = self.low * (self.high / self.low) ** place
         drawn = torch.randn(images.shape, generator=generator) * sigma
-        return (images + drawn.to(images.device)).clamp(0, 1)
+        noisy = images + drawn.to(images.device)
+        return enlarged(noisy.clamp(0, 1) if self.clip else noisy, self.enlarge)
 
 
 class Maps(nn.Module):
@@ -91,10 +99,12 @@ def fit(
     phases: tuple[Phase, ...] = PHASES,
     noise: Noise | None = None,
     rate: float = RATE,
+    consistency: float = 0.0,
 ) -> TrainingNet:
     """Train ``net`` in place; the moving average comes back. ``dev`` is only looked at and logged.
 
-    With ``noise`` every crop gets Gaussian noise, and so do the pictures of ``dev``.
+    With ``noise`` every crop gets Gaussian noise, and so do the pictures of ``dev``. With ``consistency`` every crop
+    gets it twice, and the squared difference of the two scores is a loss with that weight.
     """
     rng = np.random.default_rng([seed, 2])
     net.maps = Maps().to(device)
@@ -103,7 +113,7 @@ def fit(
     start, seen = time.perf_counter(), []
     for step in range(steps):
         phase = _phase(phases, step / steps)
-        loss, facts = _losses(net, parts, orders, phase, noise, rng, device)
+        loss, facts = _losses(net, parts, orders, phase, noise, consistency, rng, device)
         optimiser.step(loss)
         seen.append(facts)
         if step % 100 == 99 or step + 1 == steps:
@@ -134,6 +144,7 @@ def _losses(
     orders: list[Iterator[int]],
     phase: Phase,
     noise: Noise | None,
+    consistency: float,
     rng: np.random.Generator,
     device: str,
 ) -> tuple[Tensor, dict[str, float]]:
@@ -142,22 +153,27 @@ def _losses(
     targets = [torch.from_numpy(part.scores[pick]).float().to(device) for part, pick in zip(parts, picks, strict=True)]
     kinds = torch.cat([torch.from_numpy(part.kinds[pick]) for part, pick in zip(parts, picks, strict=True)]).to(device)
     images = to_tensor(np.stack(crops)).to(device)
-    images = images if noise is None else noise(images, int(rng.integers(2**62)))
+    copies = 2 if noise is not None and consistency else 1
+    if noise is not None:
+        images = torch.cat([noise(images, seed) for seed in rng.integers(2**62, size=copies).tolist()])
     with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
         found = net.statistics(images)
     scores, named = net.scores(found), net.kind(found)
-    loss = torch.stack(
-        [
-            set_loss(s, net.maps(s, source), t)
-            for source, (s, t) in enumerate(zip(scores.split(phase.batch), targets, strict=True))
-        ]
-    ).sum()
-    kind_loss = functional.cross_entropy(named, kinds)
-    return loss + KIND_WEIGHT * kind_loss, {
+    loss, kind_loss = scores.new_zeros(()), functional.cross_entropy(named, kinds.repeat(copies))
+    for one in scores.chunk(copies):
+        for source, (s, t) in enumerate(zip(one.split(phase.batch), targets, strict=True)):
+            loss = loss + set_loss(s, net.maps(s, source), t) / copies
+    facts = {
         "loss": loss.item(),
         "kind_loss": kind_loss.item(),
-        "kind_accuracy": (named.argmax(1) == kinds).float().mean().item(),
+        "kind_accuracy": (named.argmax(1) == kinds.repeat(copies)).float().mean().item(),
     }
+    if copies == 2:
+        first, second = scores.chunk(2)
+        apart = ((first - second) / 20).square().mean()
+        loss = loss + consistency * apart
+        facts["consistency_loss"] = apart.item()
+    return loss + KIND_WEIGHT * kind_loss, facts
 
 
 def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, noise: Noise | None = None, count: int = 300) -> None:
@@ -185,12 +201,13 @@ def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, noise: Noise |
 
 
 @torch.inference_mode()
-def predict(metric: BuiltinMetric, images: list[np.ndarray], noise: Noise | None = None) -> np.ndarray:
+def predict(metric: BuiltinMetric, images: Sequence[Picture], noise: Noise | None = None) -> np.ndarray:
     """(n,) scores of whole images, float32, one at a time; with ``noise`` the mean over four draws of it."""
     device = next(metric.parameters()).device
     scores = []
     for number, image in enumerate(images):
-        batch = to_tensor(image[None]).to(device)
+        whole = image[0] if isinstance(image, tuple) else image
+        batch = to_tensor(whole[None]).to(device)
         if noise is not None:
             batch = noise(batch.expand(4, -1, -1, -1), number)
         scores.append(metric(batch).mean().item())

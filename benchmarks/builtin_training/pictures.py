@@ -14,18 +14,35 @@ from torch import Tensor
 from certiqa.data import open_dataset
 from certiqa.data.splits import fold, is_validation
 
-__all__ = ["SOURCES", "Rated", "clean_photographs", "crop", "endless", "is_dev", "kind_of", "read", "to_tensor"]
+__all__ = [
+    "SOURCES",
+    "Picture",
+    "Rated",
+    "clean_photographs",
+    "crop",
+    "endless",
+    "is_dev",
+    "kind_of",
+    "read",
+    "to_tensor",
+]
 
 SOURCES = ("agiqa3k", "livec")
 GENERATORS = ("AttnGAN", "DALLE2", "glide", "midjourney_lowstep", "midjourney_normal", "sd1.5", "xl2.2")
 CAMERA = len(GENERATORS)
 
 
+Picture = np.ndarray | tuple[np.ndarray, ...]
+
+
 @dataclass(frozen=True)
 class Rated:
-    """Images with human scores: uint8 (H, W, 3), scores mapped to 0-100, what each shows, and where it comes from."""
+    """Images with human scores: uint8 (H, W, 3), scores mapped to 0-100, what each shows, and where it comes from.
 
-    images: list[np.ndarray]
+    An image may be a tuple: the same picture in several sizes, the first of which is the one that is measured.
+    """
+
+    images: list[Picture]
     scores: np.ndarray
     contents: list[str]
     kinds: np.ndarray
@@ -67,8 +84,10 @@ def endless(count: int, rng: np.random.Generator) -> Iterator[int]:
         yield from rng.permutation(count).tolist()
 
 
-def crop(image: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A random (size, size, 3) window, mirrored left to right half of the time: both keep the quality."""
+def crop(image: Picture, size: int, rng: np.random.Generator) -> np.ndarray:
+    """A random (size, size, 3) window of a random size of the picture, mirrored left to right half of the time."""
+    if isinstance(image, tuple):
+        image = image[int(rng.integers(len(image)))]
     top, left = (int(rng.integers(0, side - size + 1)) for side in image.shape[:2])
     window = image[top : top + size, left : left + size]
     return window[:, ::-1] if rng.random() < 0.5 else window

@@ -30,7 +30,7 @@ from certiqa.metrics.policy import AnySize
 __all__ = ["CARD", "BuiltinMetric", "Widths", "load", "load_builtin", "network"]
 
 WEIGHTS_FILE = "builtin.safetensors"
-WEIGHTS_SHA256 = "c47f378ec25ea6aeeee21637a7f5a24942ab396ccb8600279aab779181adc64a"
+WEIGHTS_SHA256 = "5e9284ee3e86fe7ceca6a546831998f499a89cccd3855b5b37ce9abfed8d47fb"
 """Of the packaged file; benchmarks/results/builtin_validation.json belongs to the same bytes."""
 
 CARD = MetricCard(
@@ -57,11 +57,13 @@ class Widths:
     stem: tuple[int, int] = (32, 48)
     stages: tuple[int, ...] = (72, 128, 192, 192)
     hidden: int = 128
+    scales: int = 2
+    """The image is looked at in so many sizes, each half of the one before, by the same convolutions."""
 
     @property
     def statistics(self) -> int:
-        """How many numbers the head gets: a mean and a spread for every pooled channel."""
-        return 2 * (self.stem[1] + sum(self.stages))
+        """How many numbers the head gets: a mean and a spread for every pooled channel, at every scale."""
+        return 2 * (self.stem[1] + sum(self.stages)) * self.scales
 
 
 class _Residual(nn.Module):
@@ -92,8 +94,9 @@ class BuiltinMetric(MetricModule):
     """Quality of images as (B,) scores in [0, 100], higher is better.
 
     ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least ``min_size`` and otherwise
-    free. A strided stem and four residual stages give feature maps at 1/4, 1/8, 1/16, 1/32 and 1/64 of the resolution;
-    the mean and the standard deviation of every channel over the image feed a two-layer head.
+    free. A strided stem and four residual stages give feature maps at 1/4, 1/8, 1/16, 1/32 and 1/64 of the resolution,
+    of the image and of the image at half its size (``widths.scales``); the mean and the standard deviation of every
+    channel over the image feed a two-layer head.
 
     Guarantees, for any weights: every finite score lies in [0, 100], because it is 100 times a sigmoid; a score
     depends on its own image only; ``train()`` and ``eval()`` agree, there being no BatchNorm and no dropout; no random
@@ -121,13 +124,20 @@ class BuiltinMetric(MetricModule):
         return self.score(self.statistics(images))
 
     def statistics(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) -> (B, widths.statistics): each channel's mean and standard deviation, scale after scale."""
+        """(B, 3, H, W) -> (B, widths.statistics): each channel's mean and standard deviation, map after map."""
+        pooled = self._pooled(images)
+        for _ in range(1, self.widths.scales):
+            images = functional.avg_pool2d(images, 2, ceil_mode=True)
+            pooled += self._pooled(images)
+        return torch.cat(pooled, dim=1)
+
+    def _pooled(self, images: Tensor) -> list[Tensor]:
         features = self.stem(4 * images - 2)
         pooled = [_mean_and_spread(features)]
         for stage in self.stages:
             features = stage(features)
             pooled.append(_mean_and_spread(features))
-        return torch.cat(pooled, dim=1)
+        return pooled
 
     def score(self, statistics: Tensor) -> Tensor:
         """(B, widths.statistics) -> (B,) scores, in the statistics' own precision."""
@@ -215,14 +225,14 @@ def load_builtin(
     return _filled(tensors, card).to(device or "cpu")
 
 
-def network(file: str, sha256: str) -> BuiltinMetric:
+def network(file: str, sha256: str, widths: Widths | None = None, card: MetricCard = CARD) -> BuiltinMetric:
     """The network with weights of the package, on the CPU, frozen; WeightsError if they are not the published ones."""
-    return _filled(_verified_weights(file, sha256), CARD)
+    return _filled(_verified_weights(file, sha256), card, widths)
 
 
-def _filled(tensors: Mapping[str, Tensor], card: MetricCard) -> BuiltinMetric:
+def _filled(tensors: Mapping[str, Tensor], card: MetricCard, widths: Widths | None = None) -> BuiltinMetric:
     with torch.device("meta"):
-        metric = BuiltinMetric(card=card)
+        metric = BuiltinMetric(widths, card)
     metric.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     for parameter in metric.parameters():
         if parameter.ndim == 4:

@@ -15,14 +15,15 @@ import os
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from certiqa.data.resize import Resize, working_size
 from certiqa.errors import InputError
-from certiqa.metrics.builtin import BuiltinMetric, network
+from certiqa.metrics.builtin import BuiltinMetric, Widths, network
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import Resized
 
-__all__ = ["CARD", "BuiltinCertified", "load"]
+__all__ = ["CARD", "BuiltinCertified", "enlarged", "load"]
 
 SIDE = 96
 WEIGHTS_FILE = "builtin-certified.safetensors"
@@ -42,6 +43,13 @@ CARD = MetricCard(
     certified_sigma=0.7,
     certified_resolution=SIDE,
 )
+
+
+def enlarged(images: Tensor, times: int) -> Tensor:
+    """(B, 3, H, W) -> (B, 3, times * H, times * W), bilinear: the network's strides are meant for larger pictures."""
+    if times == 1:
+        return images
+    return functional.interpolate(images, scale_factor=float(times), mode="bilinear", align_corners=False)
 
 
 class BuiltinCertified(MetricModule):
@@ -78,5 +86,5 @@ def load(device: torch.device | str, weights: str | os.PathLike[str] | None) -> 
     if weights is not None:
         rule = "must not be given for 'builtin-certified': its weights, sigma and resolution belong together"
         raise InputError.of("weights", rule, os.fspath(weights), "Load your network as 'builtin' with weights=.")
-    inner = network(WEIGHTS_FILE, WEIGHTS_SHA256)
+    inner = network(WEIGHTS_FILE, WEIGHTS_SHA256, Widths(scales=1))
     return BuiltinCertified(inner).to(device).requires_grad_(False).eval()

@@ -33,11 +33,12 @@ class MetricCard:
             on these flatter it, except on a part that was kept apart.
         certified_sigma: the noise level that it was made for, which :func:`certiqa.certify` takes if it is told none.
         certified_resolution: likewise the working resolution (the shorter side); None: the image's own.
+        unclipped_noise: whether noisy images reach it as they are, not clipped to [0, 1]: it was trained on them.
 
     >>> MetricCard("grey", "mean grey level", None, (0.0, 1.0), True)
     MetricCard(name='grey', summary='mean grey level', lower_better=None, output_range=(0.0, 1.0), range_enforced=True,
      input=AnySize(min_size=1), licence='unknown', paper='', weights_sha256=None, extra=None, needs_weights=False,
-     trained_on=(), certified_sigma=None, certified_resolution=None)
+     trained_on=(), certified_sigma=None, certified_resolution=None, unclipped_noise=False)
     """
 
     name: str
@@ -54,6 +55,7 @@ class MetricCard:
     trained_on: tuple[str, ...] = ()
     certified_sigma: float | None = None
     certified_resolution: int | None = None
+    unclipped_noise: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain JSON values; ``input`` becomes words."""
@@ -103,6 +105,11 @@ class MetricModule(nn.Module):
     def certified_resolution(self) -> int | None:
         """``card.certified_resolution``."""
         return self.card.certified_resolution
+
+    @property
+    def unclipped_noise(self) -> bool:
+        """``card.unclipped_noise``."""
+        return self.card.unclipped_noise
 
     @property
     def min_size(self) -> int:

@@ -1,8 +1,8 @@
 """The base score f: everything that happens to a noisy image until one checked number comes out.
 
 f = (clamp to the declared range) o metric o (clip to [0,1]) o denoiser. After x+G anything may happen, as long as it
-sees only x+G (certificates stay valid); so the denoiser gets the unclipped noisy image, and the metric always gets
-what it was written for: RGB in [0, 1].
+sees only x+G (certificates stay valid); so the denoiser gets the unclipped noisy image, and the metric gets what it was
+written for: RGB in [0, 1]. Only a metric that declares ``unclipped_noise``, being made for noise, gets x+G as it is.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class BaseScore:
 
     @property
     def clips_noise(self) -> bool:
-        """Whether noisy images may be clipped before f sees them (with a denoiser, f clips behind it)."""
-        return self.denoiser is None
+        """Whether noisy images are clipped before f sees them (with a denoiser, f clips behind it)."""
+        return self.denoiser is None and not getattr(self.model, "unclipped_noise", False)
 
     @property
     def range_rounding(self) -> float:

@@ -226,3 +226,25 @@ def test_a_network_of_other_widths_has_the_same_guarantees(images):
     scores = BuiltinMetric(Widths((4, 8), (8, 8), 4))(images)
     assert scores.shape == (5,)
     assert bool(((scores >= 0) & (scores <= 100)).all())
+
+
+def test_the_second_scale_is_the_first_one_of_the_image_at_half_its_size(images):
+    torch.manual_seed(0)
+    two = BuiltinMetric(Widths((4, 8), (8, 8), 4, scales=2))
+    one = BuiltinMetric(Widths((4, 8), (8, 8), 4, scales=1))
+    one.load_state_dict({name: t for name, t in two.state_dict().items() if name != "head.0.weight"}, strict=False)
+    odd = images[..., :95, :127]
+    half = torch.stack([halved(image) for image in odd])
+    first, second = two.statistics(odd).chunk(2, dim=1)
+    assert torch.equal(first, one.statistics(odd))
+    torch.testing.assert_close(second, one.statistics(half), rtol=1e-5, atol=1e-5)
+
+
+def halved(image):
+    """Means of 2x2 pixels; of fewer at a border that is left over."""
+    rows, columns = (-(-side // 2) for side in image.shape[1:])
+    out = torch.empty(len(image), rows, columns)
+    for i in range(rows):
+        for j in range(columns):
+            out[:, i, j] = image[:, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].mean((1, 2))
+    return out

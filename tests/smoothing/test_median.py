@@ -275,3 +275,21 @@ def test_the_median_is_the_lower_one(n, toys):
 
     smooth = MedianSmoothing(model, 0.1, n=n, batch_size=3)
     assert smooth(torch.full((1, 3, 4, 4), 0.5)).item() == median_rank(n) - 1 == (n - 1) // 2
+
+
+@pytest.mark.parametrize("keep_graph", [False, True])
+@pytest.mark.parametrize("unclipped", [False, True])
+def test_noise_is_clipped_unless_the_metric_was_made_for_it(unclipped, keep_graph):
+    seen = []
+
+    def metric(images):
+        seen.append((images.min().item(), images.max().item()))
+        return images.mean((1, 2, 3))
+
+    metric.unclipped_noise = unclipped
+    smooth = MedianSmoothing(metric, sigma=0.5, n=4, seed=0)
+    image = torch.full((1, 3, 16, 16), 0.5, requires_grad=keep_graph)
+    smooth.scores(image)
+    outside = [low < 0 and high > 1 for low, high in seen]
+    assert outside == [unclipped] * len(seen)
+    assert seen

@@ -1,0 +1,136 @@
+"""Search for the frontier: noise-trained networks over working resolution, noise level and training, on development.
+
+    python benchmarks/frontier_search.py --data ../shared/data --init out/builtin/pretrained.safetensors
+
+Runs benchmarks/train_noise.py --dev for every setting of SETTINGS that has no log yet in --work, and writes what the
+development part says of each to results/frontier_search.jsonl: SROCC of the mean of four draws, the SD of one draw over
+the SD of the scores, and from the two the PSNR at which a score that moves linearly would keep tau <= SD/2 (for n so
+large that the radius is not what limits it, and for --n). No image of the validation part is read: the settings that
+ship are chosen here, and measured on validation by denoised_smoothing.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from certiqa.statistics.bands import one_sided_local_level
+from certiqa.statistics.ranks import lower_rank
+
+ROOT = Path(__file__).resolve().parents[1]
+SIDE = 512
+ALPHA = 1e-3
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One training under noise; the options are those of train_noise.py."""
+
+    resolution: int
+    low: float
+    high: float
+    steps: int = 2000
+    consistency: float = 0.0
+    unclipped: bool = True
+    jitter: tuple[float, ...] = (1.1, 1.25)
+    enlarge: int = 1
+    dropout: float = 0.5
+    rate: float = 1e-3
+
+    @property
+    def name(self) -> str:
+        """For file names."""
+        more = "".join(
+            part
+            for part, there in (
+                (f"-c{self.consistency:g}", self.consistency), ("-clipped", not self.unclipped),
+                ("-still", not self.jitter), (f"-x{self.enlarge}", self.enlarge > 1), (f"-s{self.steps}", True),
+                (f"-d{self.dropout:g}", self.dropout != 0.5), (f"-r{self.rate:g}", self.rate != 1e-3),
+            )
+            if there
+        )  # fmt: skip
+        return f"{self.resolution}-{self.low:g}-{self.high:g}{more}"
+
+    def command(self, args: argparse.Namespace) -> list[str]:
+        """The arguments of train_noise.py."""
+        given = ["--data", str(args.data), "--init", str(args.init), "--dev", "--threads", str(args.threads)]
+        given += ["--resolution", str(self.resolution), "--sigma", str(self.low), str(self.high)]
+        given += ["--steps", str(self.steps), "--consistency", str(self.consistency), "--enlarge", str(self.enlarge)]
+        given += ["--dropout", str(self.dropout), "--rate", str(self.rate), "--device", args.device]
+        given += ["--unclipped"] if self.unclipped else []
+        given += ["--jitter", *map(str, self.jitter)] if self.jitter else []
+        given += ["--out", str(args.work / f"{self.name}.safetensors"), "--log", str(args.work / f"{self.name}.jsonl")]
+        return given
+
+
+SETTINGS = (
+    Setting(96, 0.35, 0.7, 1200),
+    Setting(192, 0.7, 1.4, 1200),
+    Setting(96, 0.35, 0.7, 1200, consistency=2.0),
+    Setting(96, 0.35, 0.7, 1200, unclipped=False, jitter=()),  # how the first certified metric was trained
+)
+
+
+def radius(n: int) -> float:
+    """The largest r = eps/sigma that n scores prove something about, at the band's level."""
+    level, low, high = one_sided_local_level(n, ALPHA / 2), 0.0, 8.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if lower_rank(n, 0.5 * math.erfc(middle / math.sqrt(2)), level) else (low, middle)
+    return low
+
+
+def summary(setting: Setting, log: list[dict[str, Any]], n: int) -> list[dict[str, Any]]:
+    """A line for each noise level."""
+    found = []
+    for record in log:
+        if "dev" not in record:
+            continue
+        sigma = record["sigma"]
+        for source, seen in record["dev"].items():
+            r = 0.5 / seen["sd_noise_over_sd_scores"]
+            norm = setting.resolution / SIDE
+            psnr = [20 * math.log10(math.sqrt(3) * SIDE * norm / (sigma * x)) for x in (r, min(r, radius(n)))]
+            found.append({
+                "setting": asdict(setting), "name": setting.name, "data": source, "sigma": sigma,
+                **seen, "radius_over_sigma": round(r, 3),
+                "psnr_at_half_sd": round(psnr[0], 2), f"psnr_at_half_sd_n{n}": round(psnr[1], 2),
+            })  # fmt: skip
+    return found
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--init", type=Path, required=True, help="a checkpoint of train_builtin.py that saw no score")
+    parser.add_argument("--work", type=Path, default=ROOT / "out" / "frontier")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "frontier_search.jsonl")
+    parser.add_argument("--n", type=int, default=10_000)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args(argv)
+    args.work.mkdir(parents=True, exist_ok=True)
+    lines: list[dict[str, Any]] = []
+    for setting in SETTINGS:
+        log = args.work / f"{setting.name}.jsonl"
+        if not log.exists() or '"dev"' not in log.read_text(encoding="utf-8"):
+            script = str(ROOT / "benchmarks" / "train_noise.py")
+            subprocess.run([sys.executable, script, *setting.command(args)], check=True, stdout=subprocess.DEVNULL)
+        records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        lines += summary(setting, records, args.n)
+        for line in lines[-4:]:
+            print(line["name"], line["data"], line["sigma"], line["srocc_noisy"], line["psnr_at_half_sd"], flush=True)
+        command = shlex.join(["python", "benchmarks/frontier_search.py", *argv])
+        text = "".join(json.dumps(line | {"command": command}) + "\n" for line in lines)
+        args.out.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
