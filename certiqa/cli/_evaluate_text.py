@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from certiqa._counted import counted
+
 if TYPE_CHECKING:
     from certiqa.data.sets.dataset import DataSet
     from certiqa.evaluation.comparison import Comparison
@@ -29,7 +31,7 @@ def lines(
     low, high = data.mos_range
     kind = "lower is better" if data.lower_better else "higher is better"
     rows = [_row(name, found) for name, found in zip(names, agreements, strict=True)]
-    text = [f"{data.name}, part {part}: {len(data)} images; MOS {low:g} to {high:g}, {kind}", ""]
+    text = [f"{data.name}, part {part}: {counted(len(data), 'image')}; MOS {low:g} to {high:g}, {kind}", ""]
     text += [*aligned([_HEADINGS, *rows]), ""]
     first = agreements[0]
     where = f"the part {fit_on}" if fit_on else "these images"
@@ -41,7 +43,7 @@ def lines(
         text += _notes(name, one, found, data, part)
     text += [one.words() for one in comparisons]
     if data.problems:
-        text.append(f"{len(data.problems)} rows of the table were left out; the JSON names them.")
+        text.append(f"Left out: {counted(len(data.problems), 'row')} of the table; the JSON names them.")
     return text
 
 
@@ -74,7 +76,7 @@ def _notes(name: str, scored: Scored, found: Agreement, data: DataSet, part: str
         notes.append(f"{name}: the logistic bends once at most on these scores: its search ended at a limit.")
     if scored.left_out:
         many = len(scored.left_out)
-        notes.append(f"{name}: {many} images could not be scored and were left out; the JSON names them.")
+        notes.append(f"{name}: {counted(many, 'image')} could not be scored: left out; the JSON names them.")
     if scored.reused:
         notes.append(
             f"{name}: {scored.reused} of {found.n} scores were there already, or belong to an identical picture."

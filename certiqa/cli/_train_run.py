@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from certiqa._counted import counted
 from certiqa._progress import bar
 from certiqa.cli._models import load_model
 from certiqa.data.sets import names, open_dataset
@@ -57,7 +58,8 @@ def run(
         pool = ImagePool(renumbered([_images(text) for text in data]), config.crop)
         if watched:
             apart = f"{len(pool.development)} kept apart"
-            typer.echo(f"{len(pool.fit)} images to train on, {apart} for early stopping; {group.world} process(es)")
+            many = counted(group.world, "process", "processes")
+            typer.echo(f"{counted(len(pool.fit), 'image')} to train on, {apart} for early stopping; {many}")
         with bar(Path(out).name) if watched else contextlib.nullcontext() as progress:
 
             def report(step: int, steps: int, record: dict[str, Any]) -> None:

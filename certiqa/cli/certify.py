@@ -24,8 +24,9 @@ Sizes of attacks are l2 lengths, for images in [0, 1]; --eps also takes linf:2/2
 levels of 255). A single --eps is declared before sampling and gets exact ranks; several are answered together by the
 simultaneous band.
 
-Exit codes: 0 all is well; 2 an image, an option, the model or n was not good enough: one line each on stderr, the
-other images are done; 130 Ctrl-C, what was done is kept.
+Exit codes: 0 all is well; 2 an image, an option, the model or n was not good enough (n scores that prove nothing at
+any size of attack asked for, too): one line each on stderr, the other images are done; 130 Ctrl-C, what was done is
+kept.
 """
 
 Images = Annotated[list[str], typer.Argument(metavar="IMAGE", help="Image files, or sample:NAME.")]

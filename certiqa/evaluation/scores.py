@@ -19,6 +19,7 @@ from PIL import Image
 
 from certiqa import _provenance as provenance
 from certiqa._checks import check_count
+from certiqa._counted import counted
 from certiqa.data.cache import DecodingCache
 from certiqa.data.images import Picture
 from certiqa.data.sets.dataset import DataSet
@@ -231,7 +232,8 @@ def small_words(dataset: DataSet, small: Iterable[LeftOut]) -> str:
     first = "; ".join(f"{one.name}: {one.reason}" for one in found[:3])
     more = f"; and {len(found) - 3} more" if len(found) > 3 else ""
     return (
-        f"{len(found)} images of {dataset.name!r} are too small ({first}{more}). Leave them out: skip_bad (--skip-bad)."
+        f"{counted(len(found), 'image')} of {dataset.name!r} too small ({first}{more}). "
+        "Leave them out: skip_bad (--skip-bad)."
     )
 
 

@@ -237,7 +237,7 @@ def test_everything_bad_is_told_together_and_before_anything_is_scored(evaluate:
     for words in ("1 missing image (", "outside the scale", "does not decode", "--skip-bad"):
         assert words in bad
     assert "nowhere" in nowhere
-    assert "40 images of 'agiqa3k' are too small" in small
+    assert "40 images of 'agiqa3k' too small" in small
     assert not (root / "scores.jsonl").exists()
 
 
@@ -252,8 +252,8 @@ def test_skip_bad_goes_on_and_records(evaluate: Run, root: Path) -> None:
     assert data["metrics"][0]["agreement"]["n"] == 38
     (left_out,) = data["metrics"][0]["left_out"]
     assert "raised ValueError" in left_out["reason"]
-    assert "2 rows of the table were left out" in result.stdout
-    assert "1 images could not be scored" in result.stdout
+    assert "Left out: 2 rows of the table" in result.stdout
+    assert "1 image could not be scored" in result.stdout
 
 
 def test_a_metric_that_fails_stops_this_data_set(evaluate: Run) -> None:

@@ -185,7 +185,7 @@ def test_images_that_are_too_small_are_told_together_and_before_any_is_scored(me
     metric.min_size = 9
     with pytest.raises(ImageError) as error:
         score_dataset(metric, dataset)
-    assert str(error.value).startswith("6 images of 'folder' are too small (0.png: 8x8 is less than the 9 pixels")
+    assert str(error.value).startswith("6 images of 'folder' too small (0.png: 8x8 is less than the 9 pixels")
     assert "and 3 more" in str(error.value)
     assert metric.seen == []
     assert len(check_sizes(metric, dataset)) == 6
