@@ -56,10 +56,10 @@ CONFIGS = {
     ),
     "dms-iqa": TrainingConfig(
         architecture="unet-small", sigma=(0.05, 0.5), mse=1.0, target=0.02, ranking=0.02, crop=192, batch=16,
-        steps=3_800, lr=5e-4, validate_every=250, validation_images=96, checkpoint_every=100,
+        steps=2_800, lr=5e-4, validate_every=200, validation_images=96, checkpoint_every=100,
     ),
 }  # fmt: skip
-"""Steps for about 25 minutes each on one core that nothing else uses."""
+"""Steps for about half an hour each on one core that nothing else uses."""
 
 
 @dataclass(frozen=True)
