@@ -30,6 +30,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ from certiqa.data.sets.dataset import DataSet
 from certiqa.data.splits import fold
 from certiqa.evaluation import (
     Verdict,
+    attack_radius,
     constant_predictor,
     fresh_scores,
     gradient_l1,
@@ -302,44 +304,56 @@ def row_of_theorem(world: World, job: Job, identity: Json) -> Json:
     return {"ratio_quartiles": tidy, "gradient_l1_median": float(np.median(norms)), "n": len(norms)}
 
 
+@dataclass
+class Inside:
+    """One picture, its certificate (made when the first attack needs it), and attacks inside its radii."""
+
+    world: World
+    metric: nn.Module
+    sigma: float
+    side: int
+    pixels: torch.Tensor
+
+    @cached_property
+    def certificate(self) -> certiqa.Certificate:
+        n, seed = self.world.preset.certificate_n, self.world.args.seed
+        options: Json = {"n": n, "alpha": ALPHA, "resolution": self.side, "seed": seed}
+        return certiqa.certify(self.metric, self.pixels, self.sigma, **options)
+
+    def attacked(self, index: int, ratio: float, aim: str) -> Json:
+        """FGSM and PGD by turns; the float image and the 8-bit image by turns."""
+        preset, seed, certificate = self.world.preset, self.world.args.seed, self.certificate
+        eps = certificate.eps_for(ratio * self.sigma)
+        options: Json = {"n": preset.draws, "seed": seed + 1, "resolution": self.side}
+        smooth = certiqa.MedianSmoothing(self.metric, self.sigma, **options).eval()
+        attack = attacks.load("fgsm") if index % 2 == 0 else attacks.load("pgd", steps=preset.steps)
+        target = attacks.eot(smooth, samples=1)
+        (found,) = attack(
+            target, self.pixels[None], aim, attacks.L2(attack_radius(eps, certificate.dimension)), seed=seed
+        )
+        stored = torch.from_numpy(found.quantised.copy()).permute(2, 0, 1)
+        image = found.image if (index // 2 + index) % 2 == 0 else stored
+        fresh = fresh_scores(certificate, self.metric, image, preset.fresh)
+        result = verdict(certificate, self.pixels, image, fresh, eps=eps)
+        room = (result.upper if aim == "raise" else result.lower) - certificate.score
+        share = (result.median - certificate.score) / room if room else 0.0
+        return {**result.to_dict(), "ratio": ratio, "aim": aim, "attack": attack.name, "share_of_room": share}
+
+
 def row_of_soundness(world: World, job: Job, identity: Json) -> Json:
     """Certify, attack inside the radii, measure with fresh scores, count alarms."""
-    metric, preset, seed = world.metric(job.metric), world.preset, world.args.seed
+    metric, begin = world.metric(job.metric), time.perf_counter()
     sigma = float(getattr(metric, "certified_sigma", None) or SIGMA)
-    side = getattr(metric, "certified_resolution", None) or 96
+    side = int(getattr(metric, "certified_resolution", None) or 96)
     what = {key: value for key, value in identity.items() if key not in ("images", "preset")}
-    verdicts, shares, begin = [], [], time.perf_counter()
+    records = []
     for _, picture in world.pictures(identity["images"]).images():
-        pixels = torch.from_numpy(picture.pixels.copy())
-        certificate = None
+        inside = Inside(world, metric, sigma, side, torch.from_numpy(picture.pixels.copy()))
         for index, (ratio, aim) in enumerate((r, aim) for r in RADII for aim in ("raise", "lower")):
-
-            def work(index: int = index, ratio: float = ratio, aim: str = aim) -> Json:
-                nonlocal certificate
-                if certificate is None:
-                    certificate = certiqa.certify(
-                        metric, pixels, sigma, n=preset.certificate_n, alpha=ALPHA, resolution=side, seed=seed  # noqa: B023
-                    )  # fmt: skip
-                eps = certificate.eps_for(ratio * sigma)
-                smooth = certiqa.MedianSmoothing(metric, sigma, n=preset.draws, seed=seed + 1, resolution=side).eval()
-                name, options = (("fgsm", {}), ("pgd", {"steps": preset.steps}))[index % 2]
-                attack = attacks.load(name, **options)
-                (found,) = attack(attacks.eot(smooth, samples=1), pixels[None], aim, attacks.L2(eps), seed=seed)  # noqa: B023
-                image = (
-                    found.image if index // 2 % 2 == 0 else torch.from_numpy(found.quantised.copy()).permute(2, 0, 1)
-                )
-                fresh = fresh_scores(certificate, metric, image, preset.fresh)
-                result = verdict(certificate, pixels, image, fresh, eps=eps)  # noqa: B023
-                end = result.upper if aim == "raise" else result.lower
-                share = (
-                    (result.median - certificate.score) / (end - certificate.score) if end != certificate.score else 0.0
-                )
-                return {**result.to_dict(), "ratio": ratio, "aim": aim, "attack": name, "share_of_room": share}
-
-            one = world.kept({**what, "attack": index}, picture, work)
-            verdicts.append(Verdict.from_dict(one))
-            shares.append(one["share_of_room"])
-    found = soundness_of(verdicts)
+            work = partial(inside.attacked, index, ratio, aim)
+            records.append(world.kept({**what, "attack": index}, picture, work))
+    verdicts = [Verdict.from_dict(one) for one in records]
+    found, shares = soundness_of(verdicts), [one["share_of_room"] for one in records]
     print(found.words(), flush=True)
     return {
         "soundness": found.to_dict(),

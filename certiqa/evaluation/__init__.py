@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from certiqa.evaluation.records import RecordStore
     from certiqa.evaluation.robustness import Robustness, robustness_of
     from certiqa.evaluation.scores import Scored, score_dataset
-    from certiqa.evaluation.soundness import verdict
+    from certiqa.evaluation.soundness import attack_radius, verdict
     from certiqa.evaluation.store import ScoreStore
     from certiqa.evaluation.strength import StrengthCurve, against_strength
     from certiqa.evaluation.verdicts import Verdict
@@ -60,6 +60,7 @@ _HOMES = {
     "Verdict": "verdicts",
     "against_strength": "strength",
     "agreement": "correlation",
+    "attack_radius": "soundness",
     "bootstrap_of": "bootstrap",
     "compare": "comparison",
     "constant_predictor": "constant",
@@ -99,6 +100,7 @@ __all__ = [
     "Verdict",
     "against_strength",
     "agreement",
+    "attack_radius",
     "bootstrap_of",
     "compare",
     "constant_predictor",

@@ -11,6 +11,7 @@ Source: David and Nagaraja, Order Statistics, section 7.1; the interval that is 
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from certiqa.smoothing.base import DTYPES
 from certiqa.statistics.ranks import smallest_n
 from certiqa.statistics.statements import median_ranks
 
-__all__ = ["attack_length", "verdict"]
+__all__ = ["attack_length", "attack_radius", "verdict"]
 
 _LENGTH_ROUNDING = 1e-12  # of the l2 length's own float64 arithmetic, on the side that makes an attack longer
 
@@ -96,6 +97,29 @@ def verdict(
         level=level,
         tolerance=check_eps(tolerance, "tolerance"),
     )
+
+
+def attack_radius(eps: float, dimension: int) -> float:
+    """The l2 budget to give an attack on float32 images, so that what it returns is at most ``eps`` long.
+
+    Such an attack measures from the clean image rounded to float32, off by up to 2^-25 in each intensity; and a float
+    image that all but spells an 8-bit one is read as that one, another 3e-5/255 away. sqrt(d) 2^-22 is more than both.
+
+    Args:
+        eps: a certified radius, in the original's pixels.
+        dimension: d = 3HW of the original.
+
+    Raises:
+        InputError: eps is no number, or nothing of it is left.
+
+    >>> 0.0499 < attack_radius(0.05, 3 * 64 * 64) < 0.05
+    True
+    """
+    room = check_eps(eps) - math.sqrt(dimension) * 2.0**-22
+    if room <= 0:
+        rule = f"must be more than {math.sqrt(dimension) * 2.0**-22:.3g} for an image of {dimension} values"
+        raise InputError.of("eps", rule, eps, "Smaller attacks drown in float32.")
+    return room * (1 - 2e-9)  # attacks take their budgets to be kept within 1e-9 of it
 
 
 def attack_length(original: Picture, attacked: Picture) -> float:

@@ -12,9 +12,10 @@ import torch
 from scipy import stats
 
 import certiqa
+from certiqa import attacks
 from certiqa.data.images import read_image
 from certiqa.errors import ImageError, InputError
-from certiqa.evaluation import SoundnessAlarm, Verdict, fresh_scores, soundness_of, verdict
+from certiqa.evaluation import SoundnessAlarm, Verdict, attack_radius, fresh_scores, soundness_of, verdict
 from certiqa.evaluation.soundness import attack_length
 
 SIGMA = 0.1
@@ -120,6 +121,22 @@ def test_a_working_resolution_in_the_pixels_of_the_original(image):
     false = dataclasses.replace(certificate, working=dataclasses.replace(certificate.working, norm=0.01))
     wrong = verdict(false, big, moved, fresh, eps=eps)
     assert wrong.alarm, "a resize whose norm is understated is found out"
+
+
+@pytest.mark.parametrize("eps", [0.002, 0.05, 2.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_attack_with_the_radius_it_is_given_is_inside(eps, seed):
+    """A flat metric: all roundings go one way. Without the room the length is beyond eps."""
+    image = torch.from_numpy(np.random.default_rng(seed).integers(60, 190, (3, 24, 24), dtype=np.uint8))
+    clean = read_image(image)
+    flat = torch.full((3, 24, 24), 1.0)
+    for attack in (attacks.load("fgsm", quantise=False), attacks.load("pgd", steps=3, quantise=False)):
+        budget = attacks.L2(attack_radius(eps, 1728))
+        (found,) = attack(lambda x: (x * flat).sum((1, 2, 3)), image[None], "raise", budget, seed=seed)
+        assert attack_length(clean, read_image(found.image)) <= eps
+        assert found.l2 > 0.99 * eps
+    with pytest.raises(InputError, match="'eps' must be more than"):
+        attack_radius(1e-6, 1728)
 
 
 def test_eight_bit_attacks_have_exact_lengths(image):
