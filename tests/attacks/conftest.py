@@ -116,7 +116,7 @@ def patterns(builtin, crop):
     """Universal patterns of the built-in metric, by objective."""
     train = [crop(name, 96, 96) for name in ("astronaut", "chelsea", "rocket", "coffee")]
     return {
-        aim: attacks.train_uap(builtin, train, aim, amplitude=0.03, size=64, epochs=8) for aim in ("raise", "lower")
+        aim: attacks.train_uap(builtin, train, aim, amplitude=0.03, size=64, epochs=10) for aim in ("raise", "lower")
     }
 
 

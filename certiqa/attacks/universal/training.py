@@ -31,8 +31,8 @@ def train_uap(
     *,
     amplitude: float = 0.1,
     size: int = 256,
-    epochs: int = 10,
-    batch: int = 4,
+    epochs: int = 20,
+    batch: int = 1,
     step: float = 0.1,
     seed: int = 0,
     progress: Callable[[int, int], object] | None = None,
@@ -50,7 +50,7 @@ def train_uap(
         amplitude: the largest change of an intensity, in (0, 1]; the paper trains at 0.1 and applies 0.02 to 0.08.
         size: side of the pattern, in pixels.
         epochs: passes over the images.
-        batch: images per step.
+        batch: images per step; with few images 1 does most, because every step moves the pattern by about ``step``.
         step: learning rate, as a fraction of the amplitude.
         seed: a whole number >= 0.
         progress: called with (epochs done, epochs).
