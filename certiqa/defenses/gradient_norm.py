@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from certiqa.defenses.modes import evaluating, is_training
-from certiqa.errors import InputError, ModelError, ModelOutputError
+from certiqa.errors import GradientError, InputError, ModelOutputError
 
 __all__ = ["IMAGENET_STD", "GradientNorm", "Norm", "exact_gradient_norm", "gradient_norm"]
 
@@ -71,7 +71,7 @@ def gradient_norm(
 
     Raises:
         InputError: h, norm or std break their rule; ``scores`` were given for a model in train mode.
-        ModelError: no gradient of the scores with respect to the images.
+        GradientError: no gradient of the scores with respect to the images.
         ModelOutputError: not one score per image.
     """
     step = _check(images, h, norm, std)
@@ -107,7 +107,7 @@ def exact_gradient_norm(
         std: likewise.
 
     Raises:
-        InputError, ModelError, ModelOutputError: likewise.
+        InputError, GradientError, ModelOutputError: likewise.
     """
     step = _check(images, 1.0, norm, std)
     from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -189,7 +189,7 @@ def _gradient(scores: Tensor, images: Tensor, *, graph: bool) -> Tensor:
         (found,) = torch.autograd.grad(scores.sum(), images, retain_graph=True, create_graph=graph)
     except RuntimeError as error:
         text = " ".join(str(error).split())[:160]
-        raise ModelError(
+        raise GradientError(
             f"The scores have no gradient with respect to the images ({text}). "
             "certiqa.defenses.graph.where_it_breaks(model, images) says where the graph breaks."
         ) from error

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from certiqa.defenses.modes import evaluating
-from certiqa.errors import ModelError
+from certiqa.errors import GradientError, ModelOutputError
 
 __all__ = ["check_gradient", "where_it_breaks"]
 
@@ -92,7 +92,8 @@ def check_gradient(model: Callable[[Tensor], Any], images: Tensor) -> None:
         images: (B, 3, H, W), textured.
 
     Raises:
-        ModelError: it says where the graph breaks.
+        GradientError: it says where the graph breaks.
+        ModelOutputError: the gradient is not finite.
     """
     asked = [p for p in model.parameters() if p.requires_grad] if isinstance(model, nn.Module) else []
     try:
@@ -100,7 +101,7 @@ def check_gradient(model: Callable[[Tensor], Any], images: Tensor) -> None:
             parameter.requires_grad_(False)
         place = where_it_breaks(model, images)
         if place is not None:
-            raise ModelError(
+            raise GradientError(
                 f"The score has no gradient with respect to the image: the graph breaks {place}. 'nt' and 'at' need "
                 "it; 'clean' and 'noise' do not."
             )
@@ -111,9 +112,9 @@ def check_gradient(model: Callable[[Tensor], Any], images: Tensor) -> None:
         for parameter in asked:
             parameter.requires_grad_(True)
     if found is None or not bool(found.any()):
-        raise ModelError(
+        raise GradientError(
             "The gradient of the score with respect to the image is zero everywhere: something on the way rounds or "
             "compares (round, sign, >). 'nt' and 'at' need a gradient; 'clean' and 'noise' do not."
         )
     if not bool(torch.isfinite(found).all()):
-        raise ModelError("The gradient of the score with respect to the image is not finite.")
+        raise ModelOutputError("The gradient of the score with respect to the image is not finite.")

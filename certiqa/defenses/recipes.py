@@ -142,11 +142,11 @@ _ALL = (
     ),
     Recipe(
         "builtin",
-        {**_RELEASED, "backbone": (), "head_lr": 1.0, "std": None, "h": 0.0023, "lr": 1e-4, "weight_decay": 0.0,
+        {**_RELEASED, "backbone": (), "head_lr": 1.0, "lr": 1e-4, "weight_decay": 0.0,
          "schedule": "cosine", "optimizer": "adamw", "grad_clip": 5.0, "crops_per_image": 1, "split": "certiqa"},
         _TRANSFERRED,
-        "Not in the paper. h is the published step in units of [0, 1]; lambda is the released one for scores on 0-100 "
-        "and the loss mae, and a starting point only: the gradient of a network depends on how it was trained.",
+        "Not in the paper. lambda and h are the released ones, in the same units (the network divides by no standard "
+        "deviation of its own), and a starting point only: the gradient of a network depends on how it was trained.",
     ),
 )  # fmt: skip
 RECIPES = {one.name: one for one in _ALL}
