@@ -174,7 +174,11 @@ class DefenseConfig:
     def _shapes(self) -> None:
         GradientNorm(self.h, norm=self.norm, power=self.power, std=self.std)
         object.__setattr__(self, "std", None if self.std is None else tuple(map(float, self.std)))
-        object.__setattr__(self, "score_range", check.check_output_range(self.score_range))
+        try:
+            object.__setattr__(self, "score_range", check.check_output_range(self.score_range))
+        except InputError:
+            rule = "must be None or (lowest, highest), two finite numbers, the lower one first"
+            raise InputError.of("score_range", rule, self.score_range, "Try (0, 100).") from None
         if self.step_size is not None:
             object.__setattr__(self, "step_size", _number("step_size", self.step_size, positive=True))
         for name in ("backbone", "frozen"):

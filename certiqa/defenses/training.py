@@ -15,6 +15,7 @@ from certiqa.defenses.config import DefenseConfig
 from certiqa.defenses.files import write_defense
 from certiqa.defenses.prepare import check_out, check_pool, network_of, objective_of, probe
 from certiqa.defenses.trainer import Trainer
+from certiqa.errors import ModelError
 from certiqa.metrics.tuned import TunedCard
 from certiqa.training.loop import Loop
 from certiqa.training.pictures import ImagePool
@@ -86,7 +87,8 @@ def train(
             other settings, images or weights.
         WeightsError: the checkpoint is damaged.
         ModelError: the metric fails or gives no gradient; or a loss is not finite: the message names the images, and
-            the checkpoint holds the last good weights.
+            the last good weights are in the checkpoint and, with a card, in a file NAME.last-good.safetensors beside
+            ``out``.
     """
     out = Path(out)
     check_out(out)
@@ -102,23 +104,22 @@ def train(
         }
         task = Trainer(network, config, pool, objective, group)
         pace = Pace(task.steps, config.validate_every, config.checkpoint_every, config.patience)
-        outcome = Loop(task, pace, out, identity, group, report).run(resume=resume)
-        before = getattr(metric, "tuned", None)
-        card = TunedCard(
-            base=base or (before.base if isinstance(before, TunedCard) else provenance.model_name(metric)),
-            base_sha256=identity["metric"],
-            method=config.method,
-            data=tuple(sorted({*data, *(before.data if isinstance(before, TunedCard) else ())})),
-            licence=licence,
-            training={
-                "config": config.as_mapping(),
-                "data": pool.digest,
-                "images": len(pool.fit),
-                "steps": outcome.steps,
-                "kept_step": outcome.kept_step,
-                "start": before.sha256 if isinstance(before, TunedCard) else None,
-            },
-        )
+        loop = Loop(task, pace, out, identity, group, report)
+
+        def card_of(steps: int, kept: int) -> TunedCard:
+            return _card(config, metric, pool, base=base, data=data, licence=licence, steps=steps, kept=kept)
+
+        try:
+            outcome = loop.run(resume=resume)
+        except ModelError as error:
+            if group.leads and loop.state.step:
+                good = out.with_name(f"{out.stem}.last-good.safetensors")
+                write_defense(network, card_of(loop.state.step, loop.state.step), good)
+                raise ModelError(
+                    f"{error} Its weights are in {str(good)!r}, from which another run can begin."
+                ) from error
+            raise
+        card = card_of(outcome.steps, outcome.kept_step)
         sha256 = write_defense(network, card, out) if group.leads else ""
         group.wait()
     return Trained(
@@ -129,4 +130,34 @@ def train(
         stopped_early=outcome.stopped_early,
         validation=outcome.validation,
         resumed_at=outcome.resumed_at,
+    )
+
+
+def _card(
+    config: DefenseConfig,
+    metric: nn.Module,
+    pool: ImagePool,
+    *,
+    base: str | None,
+    data: Sequence[str],
+    licence: str,
+    steps: int,
+    kept: int,
+) -> TunedCard:
+    before = getattr(metric, "tuned", None)
+    before = before if isinstance(before, TunedCard) else None
+    return TunedCard(
+        base=base or (before.base if before else provenance.model_name(metric)),
+        base_sha256=provenance.model_sha256(metric),
+        method=config.method,
+        data=tuple(sorted({*data, *(before.data if before else ())})),
+        licence=licence,
+        training={
+            "config": config.as_mapping(),
+            "data": pool.digest,
+            "images": len(pool.fit),
+            "steps": steps,
+            "kept_step": kept,
+            "start": before.sha256 if before else None,
+        },
     )

@@ -63,7 +63,7 @@ def test_configs_are_json(config):
         ({"std": (0.1, 0.2)}, "'std'"),
         ({"task_loss": "huber"}, "'task_loss'"),
         ({"task_loss": "plcc", "batch": 1}, "at least 2 for the loss 'plcc'"),
-        ({"score_range": (1, 0)}, "'output_range'"),
+        ({"score_range": (1, 0)}, "'score_range' must be None or"),
         ({"steps": None}, "'steps' or 'epochs' must be given"),
         ({"epochs": 3}, "not both"),
         ({"steps": 0}, "'steps'"),

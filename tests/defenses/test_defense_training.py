@@ -380,7 +380,10 @@ def test_a_nan_stops_with_the_last_good_checkpoint_and_names_the_images(tmp_path
     assert not out.exists()
     state = torch.load(f"{out}.checkpoint", weights_only=True)["state"]
     assert all(bool(value.isfinite().all()) for value in state["task"]["network"].values())
-    assert state["step"] < 60
+    assert 0 < state["step"] < 60
+    good = defenses.load(tmp_path / "mine.last-good.safetensors", base=metric)
+    assert good.tuned.training["steps"] == state["step"]
+    assert all(torch.equal(value, state["task"]["network"][key]) for key, value in good.state_dict().items())
     good = train(
         replace(config, steps=60), Poisoned(kinds_of["smooth"](), 2.0).eval(), pool, tmp_path / "b.safetensors"
     )
