@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from dataclasses import dataclass
@@ -162,7 +163,8 @@ def unchanged(
 
     clean = torch.from_numpy(np.stack([one.as_float() for one in pictures])).to(scorer.device)
     found = Found.none(clean, scorer.measure(clean))
-    return finish(attack, pictures, found, scorer, Raise(), words, budget, seed, time.perf_counter())
+    records = finish(attack, pictures, found, scorer, Raise(), words, budget, seed, time.perf_counter())
+    return [dataclasses.replace(one, notes=()) for one in records]
 
 
 def _exact(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

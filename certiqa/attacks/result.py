@@ -44,8 +44,9 @@ class AttackResult:
     """One attacked image. Two images, really: the float image, and an 8-bit image that can be stored.
 
     Everything here was measured by the attack's final call, not reported by its method: both images were clipped to
-    the budget, measured in float64 and scored afresh. Fields ending in ``_quantised`` speak of the 8-bit image,
-    compared with the clean 8-bit image; they are None if the attack was loaded with ``quantise=False``.
+    the budget, measured in float64 and scored afresh. The float image is compared with the clean image as float32,
+    whose intensities lie up to 2**-25 beside k/255. Fields ending in ``_quantised`` speak of the 8-bit image, compared
+    with the exact clean one; they are None if the attack was loaded with ``quantise=False``.
 
     Attributes:
         attack: its name.

@@ -6,10 +6,13 @@ from certiqa import attacks
 
 SIGN = {"raise": 1, "lower": -1}
 SLOW = {
-    "nes": {"queries": 210},
-    "perceptual": {"steps": 30},
-    "simba": {"queries": 150},
-    "square": {"queries": 150},
+    "apgd": {"steps": 20},
+    "madc": {"steps": 15},
+    "nes": {"queries": 126},
+    "perceptual": {"steps": 15},
+    "pgd": {"steps": 15},
+    "simba": {"queries": 90},
+    "square": {"queries": 90},
 }
 
 

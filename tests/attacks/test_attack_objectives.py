@@ -44,6 +44,7 @@ def test_a_pair_is_flipped(help_, move, order, name):
     if move == "higher":
         assert low.objective.endswith("keep")
         assert low.queries == 0
+        assert low.notes == ()
         assert torch.equal(low.image, images[results.index(low)].float() / 255)
         assert low.within_budget
     assert first.to_dict()["flipped"] is True
