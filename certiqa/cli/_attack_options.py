@@ -18,13 +18,18 @@ __all__ = ["Settings"]
 
 @dataclass(frozen=True)
 class Settings:
-    """What every image of a run has in common."""
+    """What every image of a run has in common.
+
+    Attributes:
+        certify: scores of each certificate; None: nothing is certified.
+    """
 
     chosen: Chosen
     budget: Budget
     objective: Objective
     defence: Defence
     seed: int
+    certify: int | None
 
     @classmethod
     def of(
@@ -35,6 +40,7 @@ class Settings:
         budget: str,
         objective: str,
         steps: int | None,
+        certify: bool,
         options: Sequence[str],
         seed: int,
         device: str | None,
@@ -47,6 +53,7 @@ class Settings:
         """
         from certiqa.attacks import Budget
         from certiqa.cli._attack_one import checked_objective
+        from certiqa.cli._attack_verdict import scores_for
 
         if not images:
             raise InputError.of("IMAGE", "must be one file at least", [], "Try sample:coffee, or --list.")
@@ -58,4 +65,5 @@ class Settings:
         found = chosen(attack, more, device)
         size = Budget.parse(budget)
         check_budget(size, [found])
-        return cls(found, size, checked_objective(objective), Defence.of(seed=seed, **defence), seed)
+        plan = Defence.of(seed=seed, **defence)
+        return cls(found, size, checked_objective(objective), plan, seed, scores_for(certify, plan.sigma, plan.n))

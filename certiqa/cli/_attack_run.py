@@ -18,7 +18,8 @@ from certiqa.cli._attack_one import attacked
 from certiqa.cli._attack_options import Settings
 from certiqa.cli._attack_picture import PictureOutput
 from certiqa.cli._attack_text import Table
-from certiqa.cli._defended import Defended, defended
+from certiqa.cli._attack_verdict import Verdicts
+from certiqa.cli._defended import Defended, defended, seed_for
 from certiqa.cli._errors import Complaints
 from certiqa.cli._images import image_path
 from certiqa.cli._models import load_model
@@ -53,9 +54,11 @@ def run(
         metric, where = load_model(model, device)
         with defended(metric, where, settings.defence) as target:
             table = Table(len(images), settings, target, silent=output.on_stdout)
-            work = _Work(settings, model, target, output, drawings, files, table, Complaints())
+            verdicts = Verdicts(settings.certify, seed_for(settings.seed, "certificate"))
+            work = _Work(settings, target, output, drawings, files, table, verdicts, Complaints())
             work.complaints.each(images, work.one)
-            table.finish()
+            table.finish(verdicts.lines())
+            work.complaints.attempt("", verdicts.check)
     return work.complaints.code
 
 
@@ -72,12 +75,12 @@ class _Work:
     """What is needed for each image."""
 
     settings: Settings
-    model: str
     target: Defended
     output: JsonOutput
     drawings: PictureOutput
     files: list[Path]
     table: Table
+    verdicts: Verdicts
     complaints: Complaints
 
     def one(self, index: int, image: str) -> None:
@@ -94,6 +97,7 @@ class _Work:
             saved: list[bool] = []
             self.complaints.attempt(image, lambda: saved.append(self._save(index, clean, found.result)))
             record |= {"file": str(self.files[index]) if saved else None, "read_again": bool(saved)}
+        self.complaints.attempt(image, lambda: record.update(verdict=self.verdicts.judge(self.target, clean, found)))
         record |= {"versions": provenance.versions(), "created": provenance.now()}
         self.complaints.attempt(image, lambda: self.output.write(index, record))
         self.complaints.attempt(image, lambda: self.drawings.write(index, image, clean, found))

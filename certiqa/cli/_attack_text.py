@@ -64,8 +64,8 @@ class Table:
         if self._count > 1 and not self._silent:
             print(f"{image}: {found.before:.4g} -> {found.quantised:.4g}", flush=True)
 
-    def finish(self) -> None:
-        """The table, and what it means."""
+    def finish(self, more: list[str]) -> None:
+        """The table, and what it means; and more lines."""
         if self._silent or not self._rows:
             return
         s, t = self._settings, self._target
@@ -81,6 +81,7 @@ class Table:
         print(f"\nAfter, and all distances, are those of the 8-bit image; l_inf in grey levels of 255.{drawn}")
         for note, count in list(self._notes.items())[:_NOTES_SHOWN]:
             print(f"note ({count} of {len(self._rows)} images): {note}")
+        print("".join(f"{line}\n" for line in more), end="", flush=True)
 
 
 def row(image: str, found: Attacked) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 from certiqa.cli._defence import Defence
 from certiqa.errors import AuditError
 
-__all__ = ["Defended", "defended"]
+__all__ = ["Defended", "defended", "seed_for"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def defended(metric: Any, device: Any, defence: Defence) -> Iterator[Defended]:
         if defence.sigma is not None:
 
             def smooth(n: int, role: str) -> Any:
-                options: dict[str, Any] = {"n": n, "seed": _seed(defence.seed, role)}
+                options: dict[str, Any] = {"n": n, "seed": seed_for(defence.seed, role)}
                 if denoiser is None:
                     return MedianSmoothing(metric, defence.sigma or 0.0, **options).eval()
                 return DenoisedMedianSmoothing(metric, denoiser, defence.sigma or 0.0, **options).eval()
@@ -131,7 +131,7 @@ def _direction(metric: Any) -> bool | None:
     return None if found is None else bool(found)
 
 
-def _seed(seed: int, role: str) -> int:
+def seed_for(seed: int, role: str) -> int:
     """Another 128 bits for each role, so that an attack never meets the noise it is judged by."""
     return int.from_bytes(hashlib.sha256(f"certiqa defended v1|{role}|{seed}".encode()).digest()[:16], "little")
 

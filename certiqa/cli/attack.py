@@ -35,6 +35,9 @@ The attacked images are 8-bit PNGs of the same size; each is read again and its 
 the metric as it is deployed: with --sigma, medians of --n scores under noise that the attack never saw. The attack
 itself knows the defence and follows its gradient through the noise (--samples copies a step) and past JPEG.
 
+--certify certifies the clean image with --n scores and looks whether the attacked median is outside of the interval; if
+more certificates fail than their failure probability explains, the run ends with an error.
+
 Exit codes: 0 all is well; 2 bad input or a bad model: one line each on stderr, the other images are done; 130 Ctrl-C.
 """
 
@@ -64,6 +67,9 @@ def attack(
     denoiser: Denoiser = None,
     n: N = 200,
     samples: Samples = 16,
+    certify: Annotated[
+        bool, typer.Option("--certify", help="With --sigma: say whether the attack left the certified interval.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the attack's draws, and of all noise.")] = 0,
     device: Device = None,
     save: Annotated[str | None, typer.Option(metavar="DIR", help="Write the attacked images, as PNG.")] = None,
@@ -101,6 +107,7 @@ def attack(
         denoiser=denoiser,
         n=n,
         samples=samples,
+        certify=certify,
         seed=seed,
         device=device,
     )

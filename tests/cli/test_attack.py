@@ -145,6 +145,29 @@ def test_a_smoothed_metric_is_attacked_through_its_noise(attack: Run, denoiser: 
     assert (row[8], row[9]) == (str(6 * 4), str(6 * 3)), "six copies at each of three steps, and at the last look"
 
 
+def test_a_certificate_is_put_to_the_test(attack: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = ("a.png", "good.jpg", "bright.png")
+    arguments = (*images, "--sigma", "0.1", "--n", "150", "--samples", "4", "--certify", "--budget", "l2:0.1")
+    result = attack(*arguments, "--json", "-")
+    assert (result.exit_code, result.stderr) == (0, "")
+    for line in result.stdout.splitlines():
+        found = json.loads(line)["verdict"]
+        assert (found["within"], found["alarm"]) == (True, False)
+        assert found["length"] == pytest.approx(json.loads(line)["l2_quantised"])
+    text = attack(*arguments).stdout
+    assert text.count("certificate holds: l2 0.0") == 3
+    assert "0 alarms in 3 attacks within their radius (of 3); 0 of 3 certificates failed" in text
+
+    from certiqa.cli import _attack_verdict
+    from certiqa.evaluation.fresh import fresh_scores
+
+    monkeypatch.setattr(_attack_verdict, "fresh_scores", lambda *a, **k: fresh_scores(*a, **k) * 0 + 99)
+    result = attack(*arguments, "--n", "160")
+    assert result.stdout.count("certificate SOUNDNESS ALARM: ") == 3
+    assert (result.exit_code, len(result.errors)) == (2, 1)
+    assert result.errors[0].startswith("SOUNDNESS ALARM: 3 alarms in 3 attacks")
+
+
 def test_purifications_are_attacked_adaptively(attack: Run) -> None:
     result = attack("a.png", "--purify", "jpeg:quality=60", "--purify", "flip", "--json", "-", "--objective", "raise")
     data = json.loads(result.stdout)
@@ -252,6 +275,8 @@ def test_one_bad_image_does_not_stop_the_others(attack: Run, folder: Path) -> No
         (["--objective", "rank-flip"], "'--objective' must be raise, lower, move or target:VALUE"),
         (["--denoiser", "dms"], "'--denoiser' must come with --sigma"),
         (["--sigma", "9"], "'sigma' must be at most 4"),
+        (["--certify"], "'--certify' must come with --sigma"),
+        (["--certify", "--sigma", "0.1", "--n", "50"], "'--n' must be 100 at least with --certify"),
         (["--samples", "0"], "'samples' must be a whole number >= 1"),
         (["--seed", "-1"], "'--seed' must be a whole number >= 0"),
         (["--save", "out.png"], "'--save' must be a folder"),
