@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from certiqa._version import __version__
 
 if TYPE_CHECKING:
-    from certiqa import data, denoisers, errors, evaluation, metrics, samples
+    from certiqa import attacks, data, defenses, denoisers, errors, evaluation, metrics, purifications, samples
     from certiqa._certify import certify
     from certiqa.certificate import Certificate
     from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
@@ -21,12 +21,15 @@ __all__ = [
     "DenoisedMedianSmoothing",
     "MedianSmoothing",
     "__version__",
+    "attacks",
     "certify",
     "data",
+    "defenses",
     "denoisers",
     "errors",
     "evaluation",
     "metrics",
+    "purifications",
     "samples",
 ]
 
@@ -36,7 +39,7 @@ _HOMES = {
     "MedianSmoothing": "certiqa.smoothing.median",
     "certify": "certiqa._certify",
 }
-_ROOMS = ("data", "denoisers", "errors", "evaluation", "metrics", "samples")
+_ROOMS = ("attacks", "data", "defenses", "denoisers", "errors", "evaluation", "metrics", "purifications", "samples")
 
 
 def __getattr__(name: str) -> object:

@@ -13,6 +13,7 @@ The tree::
     ├── WeightsError (RuntimeError)        a weight file is missing or not the one whose hash is on record
     ├── CertificateError (ValueError)      a stored certificate cannot be read, or contradicts itself
     ├── DataError (ValueError)             a data set on disk cannot be used as it is: carries all its problems
+    ├── SoundnessAlarm (RuntimeError)      more certificates failed under attack than alpha explains: carries the count
     └── MissingExtraError (ImportError)    an optional package is not installed: the exact install line
 
 Catch :class:`CertiqaError` to catch them all.
@@ -35,6 +36,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "ModelOutputError",
+    "SoundnessAlarm",
     "UnknownNameError",
     "WeightsError",
 ]
@@ -123,6 +125,18 @@ class DataError(CertiqaError, ValueError):
     def __init__(self, message: str, problems: tuple[Any, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class SoundnessAlarm(CertiqaError, RuntimeError):  # noqa: N818
+    """More certificates failed under attack than their failure probability explains.
+
+    Attributes:
+        found: the :class:`certiqa.evaluation.Soundness` that says so.
+    """
+
+    def __init__(self, message: str, found: Any) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class MissingExtraError(CertiqaError, ImportError):

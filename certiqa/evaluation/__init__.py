@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from certiqa.evaluation.alarms import Soundness, SoundnessAlarm, soundness_of
+    from certiqa.evaluation.alarms import Soundness, soundness_of
     from certiqa.evaluation.bootstrap import Bootstrap, Resamples, bootstrap_of
     from certiqa.evaluation.changes import Changes
     from certiqa.evaluation.comparison import Comparison, compare
@@ -55,7 +55,6 @@ _HOMES = {
     "ScoreStore": "store",
     "Scored": "scores",
     "Soundness": "alarms",
-    "SoundnessAlarm": "alarms",
     "StrengthCurve": "strength",
     "Verdict": "verdicts",
     "against_strength": "strength",
@@ -95,7 +94,6 @@ __all__ = [
     "ScoreStore",
     "Scored",
     "Soundness",
-    "SoundnessAlarm",
     "StrengthCurve",
     "Verdict",
     "against_strength",

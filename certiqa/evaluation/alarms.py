@@ -12,22 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from certiqa._checks import check_alpha
-from certiqa.errors import CertiqaError, InputError
+from certiqa.errors import InputError, SoundnessAlarm
 from certiqa.evaluation.verdicts import Verdict
 
-__all__ = ["Soundness", "SoundnessAlarm", "soundness_of"]
-
-
-class SoundnessAlarm(CertiqaError, RuntimeError):  # noqa: N818
-    """More certificates failed under attack than their failure probability explains.
-
-    Attributes:
-        found: the :class:`Soundness` that says so.
-    """
-
-    def __init__(self, found: Soundness) -> None:
-        super().__init__(found.words())
-        self.found = found
+__all__ = ["Soundness", "soundness_of"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +62,7 @@ class Soundness:
             SoundnessAlarm: chance does not explain the failures.
         """
         if not self.sound:
-            raise SoundnessAlarm(self)
+            raise SoundnessAlarm(self.words(), self)
         return self
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from scipy import stats
 import certiqa
 from certiqa import attacks
 from certiqa.data.images import read_image
-from certiqa.errors import ImageError, InputError
-from certiqa.evaluation import SoundnessAlarm, Verdict, attack_radius, fresh_scores, soundness_of, verdict
+from certiqa.errors import ImageError, InputError, SoundnessAlarm
+from certiqa.evaluation import Verdict, attack_radius, fresh_scores, soundness_of, verdict
 from certiqa.evaluation.soundness import attack_length
 
 SIGMA = 0.1
