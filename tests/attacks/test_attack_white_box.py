@@ -214,6 +214,14 @@ def test_korhonen_leaves_flat_places_alone(help_, budget):
     assert result.change > 0
 
 
+def test_korhonen_moves_no_intensity_by_more_than_its_weight(help_):
+    image = help_.noise(3, 16, 16, low=0.3, high=0.7)
+    result = attacks.load("korhonen", quantise=False)(help_.Smooth(), image, "raise", "linf:8/255")[0]
+    reach = 8 / 255 * activity(image[None], 5)[0]
+    assert bool(((result.image - image).abs() <= reach + 1e-6).all())
+    assert bool(((result.image - image).abs() > 0.9 * reach).any())
+
+
 def test_korhonen_through_a_substitute_never_asks_the_model(help_):
     model, image = help_.Smooth(0), help_.on_grid(3, 16, 16)
     attack = attacks.load("korhonen", steps=6, substitute=help_.Smooth(0))
