@@ -110,7 +110,7 @@ def run(variant: Variant, scene: Scene, args: argparse.Namespace, common: dict[s
     settings = {**PRESETS[args.preset].settings, "seed": args.seed}
     model, facts = trained(variant, args.data, args.work, settings, args.split, args.device, log)
     seconds = round(time.perf_counter() - begin, 1)
-    undefended = base_model(variant.base, args.device)
+    undefended = base_model(variant.base, args.device, args.data, args.split)
     for row in rows:
         begin = time.perf_counter()
         found = measure(row, model, scene, undefended)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from certiqa.data import open_dataset
 from certiqa.defenses.livec_split import nt_test_part, splitting
 from certiqa.defenses.prepare import score_range_of
 from certiqa.defenses.windows import rated_images
-from certiqa.training.pictures import ImagePool
+from certiqa.training.draws import key
+from certiqa.training.pictures import ImagePool, TrainingImage
 
 __all__ = ["LAMBDAS", "TrainableEonss", "Variant", "base_model", "plan", "test_part", "trained"]
 
@@ -25,22 +26,40 @@ LAMBDAS = (1e-7, 1e-6, 5e-6, 2e-5, 1e-4, 5e-4)
 """In the units of the release, halving included: its 1e-3 is 5e-4 here. The built-in metric's gradient has an l1 norm
 of some 1600 in these units, so 5e-6 weighs the penalty about as much as an error of 13 points."""
 MAIN = LAMBDAS[2]
+TIMES = {"eonss": 100.0}
+"""For bases whose gradient is much smaller: lambda times this."""
+FOR_THE_SCALE = 64
 STEPS_H = (0.0025, 0.04)
 """Besides the released h of 0.01."""
 
 
 class TrainableEonss(Eonss):
-    """EONSS with parameters in place of buffers, so that it can be trained."""
+    """EONSS with parameters in place of buffers, so that it can be trained, and a fixed line to the scale of MOS."""
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__(weights)
         for name, value in list(self.named_buffers()):
             delattr(self, name)
             self.register_parameter(name, nn.Parameter(value.clone()))
+        self.register_buffer("slope", torch.ones(()))
+        self.register_buffer("shift", torch.zeros(()))
 
     def get_buffer(self, target: str) -> Tensor:
         """What Eonss asks for by name."""
         return self.get_parameter(target)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.slope * super().forward(x) + self.shift
+
+    @torch.no_grad()
+    def rescale(self, images: Sequence[TrainingImage]) -> None:
+        """Give the scores of these images the mean and the standard deviation of their human scores."""
+        windows = (torch.from_numpy(one.read().copy())[None].to(self.slope.device).float() / 255 for one in images)
+        scores = torch.tensor([float(self(window)) for window in windows])
+        mos = torch.tensor([one.mos for one in images])
+        slope = float(mos.std() / scores.std())
+        self.slope.fill_(slope)
+        self.shift.fill_(float(mos.mean()) - slope * float(scores.mean()))
 
 
 @dataclass(frozen=True)
@@ -61,29 +80,35 @@ def plan(bases: tuple[str, ...]) -> Iterator[Variant]:
     for base in bases:
         yield Variant("undefended", base, None)
         yield Variant("clean", base, "clean")
+        times = TIMES.get(base, 1.0)
         for lam in (MAIN, *(one for one in LAMBDAS if one != MAIN)):
-            yield Variant(f"nt lambda {lam:g}", base, "nt", {"lam": lam})
+            yield Variant(f"nt lambda {times * lam:g}", base, "nt", {"lam": times * lam})
         yield Variant("at", base, "at", {"eps": 4 / 255, "attack_steps": 3})
         yield Variant("at lowered", base, "at", {"eps": 4 / 255, "attack_steps": 3, "label_drop": 0.1})
         yield Variant("noise", base, "noise", {"sigma": 0.12})
-        yield Variant("nt under noise", base, "nt", {"lam": MAIN, "sigma": 0.12})
+        yield Variant("nt under noise", base, "nt", {"lam": times * MAIN, "sigma": 0.12})
         if base == "builtin":
             for h in STEPS_H:
                 yield Variant(f"nt h {h:g}", base, "nt", {"lam": MAIN, "h": h})
 
 
-def base_model(base: str, device: str) -> nn.Module:
-    """The model that training starts from; its scores are on 0-100 once it is trained."""
-    if base == "eonss":
-        return TrainableEonss(torch.load(WEIGHTS, weights_only=True)).to(device).eval()
-    return certiqa.metrics.load(base, device)
+def base_model(base: str, device: str, data: Path, split: str) -> nn.Module:
+    """The model that training starts from."""
+    if base != "eonss":
+        return certiqa.metrics.load(base, device)
+    model = TrainableEonss(torch.load(WEIGHTS, weights_only=True)).to(device).eval()
+    rule = splitting(split)  # type: ignore[arg-type]
+    images = rated_images(open_dataset("livec", data / "livec"), (0.0, 100.0), lower_better=False)
+    fit = sorted((one for one in images if rule(one.content) == "fit"), key=lambda one: key("eonss", one.content))
+    model.rescale(fit[:FOR_THE_SCALE])
+    return model
 
 
 def trained(
     variant: Variant, data: Path, work: Path, settings: dict[str, Any], split: str, device: str, log: Any
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The variant's model, trained now or before; and how that went."""
-    start = base_model(variant.base, device)
+    start = base_model(variant.base, device, data, split)
     if variant.method is None:
         return start, {}
     recipe = defenses.recipe(variant.base) if variant.base != "eonss" else defenses.recipe("builtin")
