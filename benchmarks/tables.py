@@ -11,6 +11,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import smoothing_tables
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 NAMES = {"agiqa3k": "AGIQA-3K, held-out prompts", "livec": "LIVE In the Wild, held-out images"}
@@ -48,29 +50,6 @@ def agreement_table() -> str:
             cells = " | ".join(_estimate(a[m]) for m in ("srocc", "krocc", "plcc_logistic", "rmse_logistic"))
             lines.append(f"| {NAMES[run['data']['name']]} | {row['name']} | {a['n']} / {a['contents']} | {cells} |")
     return "\n".join([*lines, "", _BRACKETS.format("evaluate.jsonl")])
-
-
-def smoothing_table() -> str:
-    """What smoothing leaves of the correlation, and what it certifies."""
-    tau = "tau / SD at l_inf 0.5, 1, 2 of 255 | median image keeps tau <= SD/2 at"
-    head = f"| validation part | metric | sigma | SROCC | draws | {tau} | n, certificates |"
-    lines = [head, "|---|---|---|---|---|---|---|---|"]
-    for line in (RESULTS / "denoised_smoothing.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        d, found = row["defence"], row.get("certified")
-        name = f"{d['metric']}, {d['name']}" + (f", {d['resolution']} pixels" if d["resolution"] else "")
-        cells = [NAMES[row["data"]], name, f"{row['sigma']:g}", _estimate(row["agreement"]["srocc"]), str(row["draws"])]
-        if found:
-            taus = [found["tau_over_sd"][f"l_inf {step}/255"]["median"] for step in ("0.5", "1", "2")]
-            cells.append(", ".join(f"{tau:.2f}" for tau in taus))
-            cells.append(_decibel(found["psnr_at_half_sd"]))
-            cells.append(f"{found['n']}, {found['images']}")
-        lines.append("| " + " | ".join(cells + ["-"] * (8 - len(cells))) + " |")
-    return "\n".join(lines)
-
-
-def _decibel(value: float) -> str:
-    return "no attack" if value == float("inf") else f"{value:.1f} dB"
 
 
 def builtin_size() -> str:
@@ -126,12 +105,13 @@ def noise_table() -> str:
 
 
 BLOCKS = {
+    "docs/smoothing.md": smoothing_tables.BLOCKS,
+    "docs/denoisers.md": smoothing_tables.DENOISER_BLOCKS,
     "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size},
     "docs/builtin.md": {
         "builtin:size": builtin_size,
         "builtin:file": builtin_file,
         "builtin:agreement": agreement_table,
-        "builtin:smoothing": smoothing_table,
     },
     "docs/measurements.md": {"cost:tables": cost_tables, "noise:table": noise_table, "attack:table": attack_table},
 }

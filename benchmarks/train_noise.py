@@ -34,7 +34,6 @@ from scipy import stats
 from certiqa.data.resize import Resize
 
 NATIVE = (Phase(0.7, 128, (34, 14)), Phase(0.25, 256, (28, 12)), Phase(0.05, 448, (14, 8)))
-BATCH = (34, 14)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -50,9 +49,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--batch", type=int, nargs=2, default=(34, 14), help="of each set, at a working resolution")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--consistency", type=float, default=0.0, help="weight of the change between draws of noise")
-    parser.add_argument("--enlarge", type=int, default=1, help="the network sees the noisy picture this much larger")
     parser.add_argument("--unclipped", action="store_true", help="the network sees noisy values outside [0, 1]")
     parser.add_argument("--jitter", type=float, nargs="*", default=(), help="windows of pictures so much larger, too")
     parser.add_argument("--dev", action="store_true", help="keep the development part out of the fit and report on it")
@@ -108,8 +107,8 @@ def main(argv: list[str]) -> None:
     dev = [part.where(is_dev) for part in rated] if args.dev else []
     net = network(args)
     side = args.resolution * 15 // 16
-    phases = (Phase(1.0, side, BATCH),) if args.resolution else NATIVE
-    noise = Noise(*args.sigma, args.enlarge, not args.unclipped)
+    phases = (Phase(1.0, side, tuple(args.batch)),) if args.resolution else NATIVE
+    noise = Noise(*args.sigma, not args.unclipped)
     args.log.parent.mkdir(parents=True, exist_ok=True)
     with args.log.open("w", encoding="utf-8") as file:
 

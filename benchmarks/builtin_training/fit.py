@@ -19,7 +19,6 @@ from builtin_training.network import TrainingNet, folded
 from builtin_training.optimise import Optimiser
 from builtin_training.pictures import SOURCES, Picture, Rated, crop, endless, to_tensor
 from certiqa.metrics.builtin import BuiltinMetric
-from certiqa.metrics.builtin_certified import enlarged
 
 __all__ = ["LARGE", "PHASES", "POLISH_RATE", "TWO_SCALE_RATE", "Noise", "Phase", "fit", "predict", "stretch"]
 
@@ -44,13 +43,12 @@ RANK_SCALE = 5.0
 class Noise:
     """Gaussian noise; sigma drawn log-uniformly for every image.
 
-    With ``enlarge`` the noisy image is enlarged so many times (bilinear) before the network sees it; with ``clip`` it
-    is clipped to [0, 1], as the noisy images are that a metric gets unless it declares ``unclipped_noise``.
+    With ``clip`` the noisy image is clipped to [0, 1], as the noisy images are that a metric gets unless it declares
+    ``unclipped_noise``.
     """
 
     low: float
     high: float
-    enlarge: int = 1
     clip: bool = True
 
     def __call__(self, images: Tensor, seed: int) -> Tensor:
@@ -59,7 +57,7 @@ class Noise:
         sigma = self.low * (self.high / self.low) ** place
         drawn = torch.randn(images.shape, generator=generator) * sigma
         noisy = images + drawn.to(images.device)
-        return enlarged(noisy.clamp(0, 1) if self.clip else noisy, self.enlarge)
+        return noisy.clamp(0, 1) if self.clip else noisy
 
 
 class Maps(nn.Module):

@@ -1,7 +1,9 @@
 """The built-in metric for certificates: the same network, trained under strong noise at a small working resolution.
 
-What an attack of a given strength can do to a picture of 96 pixels is little, and Gaussian noise covers it; so its
-certificates speak of attacks that exist, at a price in agreement with human scores: docs/builtin.md says how much.
+Noise that covers an attack of a grey level or two everywhere drowns all detail of a picture, but neither its coarse
+structure nor how much detail there is in each band of frequencies; a network that was trained under that noise reads
+both. So its certificates speak of attacks that exist, at a price in agreement with human scores: docs/builtin.md says
+how much.
 
 >>> import torch
 >>> from certiqa.metrics import load
@@ -15,7 +17,6 @@ import os
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from certiqa.data.resize import Resize, working_size
 from certiqa.errors import InputError
@@ -23,15 +24,15 @@ from certiqa.metrics.builtin import BuiltinMetric, Widths, network
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import Resized
 
-__all__ = ["CARD", "BuiltinCertified", "enlarged", "load"]
+__all__ = ["CARD", "BuiltinCertified", "load"]
 
-SIDE = 96
+SIDE = 192
 WEIGHTS_FILE = "builtin-certified.safetensors"
-WEIGHTS_SHA256 = "8147bce5044a4d9b94170d01e7ecb1b6fc93ceb39d0b48eae26c2648e6f5cab4"
+WEIGHTS_SHA256 = "df125aa5ce9a3a01ea01df77ea411218c62856f7efbca31dbcc167474ea0f019"
 
 CARD = MetricCard(
     name="builtin-certified",
-    summary="the built-in network trained under noise at a shorter side of 96 pixels, for certificates",
+    summary="the built-in network trained under noise at a shorter side of 192 pixels, for certificates",
     lower_better=False,
     output_range=(0.0, 100.0),
     range_enforced=True,
@@ -40,23 +41,17 @@ CARD = MetricCard(
     paper="none; docs/builtin.md is its card",
     weights_sha256=WEIGHTS_SHA256,
     trained_on=("agiqa3k", "livec"),
-    certified_sigma=0.7,
+    certified_sigma=1.3,
     certified_resolution=SIDE,
+    unclipped_noise=True,
 )
-
-
-def enlarged(images: Tensor, times: int) -> Tensor:
-    """(B, 3, H, W) -> (B, 3, times * H, times * W), bilinear: the network's strides are meant for larger pictures."""
-    if times == 1:
-        return images
-    return functional.interpolate(images, scale_factor=float(times), mode="bilinear", align_corners=False)
 
 
 class BuiltinCertified(MetricModule):
     """Quality of images as (B,) scores in [0, 100], higher is better.
 
     ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least 2. An image whose shorter
-    side is not 96 is resized first, by :class:`certiqa.data.resize.Resize`. :func:`certiqa.certify` resizes before the
+    side is not 192 is resized first, by :class:`certiqa.data.resize.Resize`. :func:`certiqa.certify` resizes before the
     noise by the same map (``certified_resolution``), and this then does nothing. The guarantees are those of
     :class:`certiqa.metrics.builtin.BuiltinMetric`. It was made for noisy images: bare scores are poorer than smoothed
     ones.

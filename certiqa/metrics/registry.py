@@ -65,6 +65,7 @@ def _lazy(module: str) -> _Entry:
 _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
     "builtin-certified": _lazy("certiqa.metrics.builtin_certified"),
+    "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
 }
 _FAMILIES = {"pyiqa": "certiqa.metrics.pyiqa"}
