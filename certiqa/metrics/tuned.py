@@ -106,7 +106,7 @@ def read_tuned(path: str | os.PathLike[str]) -> tuple[TunedCard, dict[str, Tenso
     """The card and the tensors of a file.
 
     Raises:
-        WeightsError: no such file, damaged, without a card, or with values that are not finite.
+        WeightsError: no such file, damaged, without a card, or with NaN. (A buffer may be infinite, a mask say.)
     """
     place = os.fspath(path)
     try:
@@ -124,8 +124,8 @@ def read_tuned(path: str | os.PathLike[str]) -> tuple[TunedCard, dict[str, Tenso
             f"The weights {place!r} do not say which metric they belong to: their header has no {HEADER!r}, which "
             "certiqa train defense writes. Name the metric, and pass the file as its weights (--weights)."
         )
-    if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
-        raise WeightsError(f"The weights {place!r} hold values that are NaN or infinite.")
+    if any(bool(torch.isnan(value).any()) for value in tensors.values()):
+        raise WeightsError(f"The weights {place!r} hold values that are NaN.")
     return TunedCard.from_json(header[HEADER], place, hashlib.sha256(content).hexdigest()), tensors
 
 
@@ -213,6 +213,8 @@ def _fill(metric: nn.Module, tensors: Mapping[str, Tensor], card: TunedCard, pat
             f"The weights {path!r} of {card.name!r} are those of another architecture than {card.base!r} has here: "
             f"{len(odd)} tensors differ in name or shape, first {first}."
         )
+    if not all(bool(torch.isfinite(tensors[name]).all()) for name, _ in metric.named_parameters()):
+        raise WeightsError(f"The weights {path!r} of {card.name!r} hold parameters that are infinite.")
     metric.load_state_dict(tensors, assign=any(parameter.is_meta for parameter in metric.parameters()))
     for parameter in metric.parameters():
         if parameter.ndim == 4:

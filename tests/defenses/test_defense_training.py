@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 import certiqa
@@ -276,6 +278,23 @@ def carded():
         metrics.register(Carded().card, lambda device, weights: Carded().to(device).requires_grad_(False).eval())
     yield metrics.load("carded", "cpu")
     metrics.registry.unregister("carded")
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "words"), [(math.inf, "net.bias", "infinite"), (math.nan, "mask", "NaN"), (-math.inf, "mask", "")]
+)
+def test_parameters_are_finite_and_masks_may_be_infinite(tmp_path, pool, carded, value, name, words):
+    carded.register_buffer("mask", torch.zeros(2))
+    train(configured("nt"), carded, pool, tmp_path / "mine.safetensors")
+    with safe_open(tmp_path / "mine.safetensors", "pt") as file:
+        header, tensors = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    tensors[name][0] = value
+    save_file(tensors, tmp_path / "odd.safetensors", header)
+    if words:
+        with pytest.raises(WeightsError, match=words):
+            defenses.load(tmp_path / "odd.safetensors", base=carded)
+    else:
+        assert defenses.load(tmp_path / "odd.safetensors", base=carded).mask[0] == value
 
 
 def test_the_card_and_the_name(tmp_path, pool, carded):
