@@ -101,6 +101,8 @@ def plan() -> Iterator[tuple[Defence, float]]:
             yield Defence(f"MS at {side}", "builtin", None, side), sigma
             if "builtin-noise" in metrics:
                 yield Defence(f"noise-trained at {side}", "builtin-noise", None, side), sigma
+            if "dms-iqa" in denoisers:
+                yield Defence(f"DMS-IQA at {side}", "builtin", "dms-iqa", side), sigma
 
 
 class Pictures:
@@ -243,8 +245,8 @@ def rows_there(out: Path) -> list[dict[str, Any]]:
 
 
 def with_tests(rows: list[dict[str, Any]], data: Path, seed: int) -> list[dict[str, Any]]:
-    """Paired tests of every row against MS of the same sigma, the same images and the native resolution."""
-    found = []
+    """Paired tests of the defences of one sigma at the native resolution: all against MS, and the rest against DMS."""
+    found: list[dict[str, Any]] = []
     for source in SOURCES:
         part = open_dataset(source, data / source).part("validation")
         for sigma in SIGMAS:
@@ -252,15 +254,19 @@ def with_tests(rows: list[dict[str, Any]], data: Path, seed: int) -> list[dict[s
             group = {r["defence"]["name"]: r for r in here}
             if len(group) < 2 or "MS" not in group or group["MS"]["images"] != len(part.records):
                 continue
-            against = compare(
-                {name: np.array(r["scores"]) for name, r in group.items()},
-                part.mos(),
-                contents=part.contents(),
-                lower_better=dict.fromkeys(group, False),
-                seed=seed,
-                against="MS",
-            )
-            found += [{"data": source, "sigma": sigma, **one.to_dict()} for one in against]
+            for base, left_out in (("MS", set[str]()), ("DMS", {"MS"})):
+                scores = {name: np.array(r["scores"]) for name, r in group.items() if name not in left_out}
+                if base not in scores or len(scores) < 2:
+                    continue
+                against = compare(
+                    scores,
+                    part.mos(),
+                    contents=part.contents(),
+                    lower_better=dict.fromkeys(scores, False),
+                    seed=seed,
+                    against=base,
+                )
+                found += [{"data": source, "sigma": sigma, **one.to_dict()} for one in against]
     return found
 
 

@@ -73,9 +73,13 @@ SETTINGS = (
     Setting(96, 0.35, 0.7, 1200),
     Setting(192, 0.7, 1.4, 1200),
     Setting(192, 0.45, 1.1, 2800, dropout=0.3),
+    Setting(96, 0.02, 0.04, 1200),  # hardly any noise: what the working resolution alone costs
+    Setting(192, 0.02, 0.04, 1200),
+    Setting(128, 0.47, 0.93, 1200),
+    Setting(96, 0.17, 0.35, 1200),
+    Setting(96, 0.7, 1.4, 1200),
     Setting(96, 0.35, 0.7, 1200, unclipped=False, jitter=()),  # how the first certified metric was trained
-    Setting(192, 0.02, 0.04, 1200),  # hardly any noise: what the working resolution alone costs
-    Setting(96, 0.02, 0.04, 1200),
+    Setting(96, 0.35, 0.7, 1200, consistency=2.0),
 )
 
 
