@@ -105,9 +105,9 @@ def noise_table() -> str:
 
 
 BLOCKS = {
+    "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size},
     "docs/smoothing.md": smoothing_tables.BLOCKS,
     "docs/denoisers.md": smoothing_tables.DENOISER_BLOCKS,
-    "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size},
     "docs/builtin.md": {
         "builtin:size": builtin_size,
         "builtin:file": builtin_file,

@@ -123,10 +123,8 @@ def main(argv: list[str]) -> None:
         )
         metric = folded(mean)
         stretch(metric, fitted, args.seed, noise)
-        for low_high in sorted({(s, s) for s in args.sigma}) if dev else ():
-            log(
-                {"sigma": low_high[0], "dev": measured(metric, dev, Noise(*low_high, args.enlarge, not args.unclipped))}
-            )
+        for sigma in sorted(set(args.sigma)) if dev else ():
+            log({"sigma": sigma, "dev": measured(metric, dev, replace(noise, low=sigma, high=sigma))})
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.half().contiguous() for name, tensor in metric.state_dict().items()}, args.out)
     args.out.chmod(0o644)

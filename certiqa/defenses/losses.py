@@ -70,7 +70,7 @@ def rank_correlation(scores: Tensor, mos: Tensor) -> float:
     """SROCC of (n,) scores and (n,) human scores; NaN for fewer than five, or where either is constant."""
     from scipy.stats import spearmanr
 
-    if len(scores) < 5 or not bool(scores.std() > 0) or not bool(mos.std() > 0):
+    if len(scores) < 5 or bool(scores.min() == scores.max()) or bool(mos.min() == mos.max()):
         return float("nan")
     return float(spearmanr(scores.cpu().numpy(), mos.cpu().numpy()).statistic)
 

@@ -377,6 +377,6 @@ def _srocc(scores: Tensor, mos: Tensor, groups: Tensor) -> float:
     found = []
     for group in sorted(set(groups.tolist())):
         rows = (groups == group) & ~mos.isnan()
-        if int(rows.sum()) >= 5 and bool(scores[rows].std() > 0) and bool(mos[rows].std() > 0):
+        if int(rows.sum()) >= 5 and all(bool(v[rows].min() < v[rows].max()) for v in (scores, mos)):
             found.append(abs(float(spearmanr(scores[rows].cpu().numpy(), mos[rows].cpu().numpy()).statistic)))
     return float(np.mean(found)) if found else math.nan

@@ -117,7 +117,7 @@ class _Scorer:
         return scores.to("cpu", torch.float64)
 
     def clamped(self, raw: Tensor) -> Tensor:
-        return raw if self.base.output_range is None else raw.clamp(*self.base.output_range)
+        return self.base.clamped(raw)
 
     def __call__(self, noisy: Tensor) -> Tensor:
         return self.clamped(self.raw(noisy))

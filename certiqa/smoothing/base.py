@@ -78,8 +78,14 @@ class BaseScore:
 
     def __call__(self, noisy: Tensor) -> Tensor:
         """Scores clamped to the declared range; NaN stays NaN."""
-        scores = self.raw(noisy)
-        return scores if self.output_range is None else scores.clamp(*self.output_range)
+        return self.clamped(self.raw(noisy))
+
+    def clamped(self, scores: Tensor) -> Tensor:
+        """Raw scores in the declared range."""
+        if self.output_range is None:
+            return scores
+        most = torch.finfo(scores.dtype).max  # a range may be declared that this arithmetic does not reach
+        return scores.clamp(*(min(max(end, -most), most) for end in self.output_range))
 
 
 def _call(role: str, function: Callable[..., Any], images: Tensor, *more: Any) -> Any:

@@ -152,6 +152,9 @@ def test_task_losses():
     assert float(task_loss("mse")(scores, mos)) == pytest.approx(float((scores - mos).square().mean()))
     assert rank_correlation(scores, mos) == pytest.approx(stats.spearmanr(scores, mos).statistic)
     assert math.isnan(rank_correlation(scores[:4], mos[:4]))
+    same = torch.full((9,), 49.900001526)  # their standard deviation is a rounding error above 0
+    assert math.isnan(rank_correlation(same, mos))
+    assert math.isnan(rank_correlation(scores, same))
     flat = torch.ones(5, requires_grad=True)
     plcc_loss(flat, torch.arange(5.0)).backward()
     assert bool(flat.grad.isfinite().all())

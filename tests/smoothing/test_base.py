@@ -180,3 +180,10 @@ def test_dtypes():
 def test_rounding_of_a_range_whose_ends_are_no_floats():
     assert base(lambda x: x, output_range=(0.0, 0.1)).range_rounding >= float(torch.tensor(0.1)) - 0.1 > 0
     assert base(lambda x: x).range_rounding == 0
+
+
+@pytest.mark.parametrize("limit", [3.402823466385289e38, 1e300])
+def test_a_range_beyond_the_arithmetic_clamps_nothing(limit):
+    images = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    scored = base(lambda x: x.mean((1, 2, 3)), output_range=(-limit, limit))(images)
+    assert torch.equal(scored, images.mean((1, 2, 3)))
