@@ -78,7 +78,7 @@ def certify(
 
     Args:
         model: (B,3,H,W) float RGB in [0,1] -> (B,), (B,1) or (B,1,1), in eval mode; or the name of a metric
-            ("builtin").
+            ("builtin"). Noisy images are clipped to [0, 1] before it, unless its attribute ``unclipped_noise`` is True.
         image: a path, PIL image, uint8 or float array (H,W,3), tensor (3,H,W), or tensor (B,3,H,W).
         sigma: standard deviation of the noise, for intensities in [0, 1]; 0.12 is usual. May be left out for a metric
             that declares the one it was made for (``certified_sigma``).

@@ -83,6 +83,23 @@ class Calibrated(nn.Module):
         return None if inner is None else bool(inner) == self.calibration.increasing
 
     @property
+    def certified_sigma(self) -> float | None:
+        """The noise level that the metric was made for."""
+        found: float | None = getattr(self.model, "certified_sigma", None)
+        return found
+
+    @property
+    def certified_resolution(self) -> int | None:
+        """The working resolution that it was made for."""
+        found: int | None = getattr(self.model, "certified_resolution", None)
+        return found
+
+    @property
+    def unclipped_noise(self) -> bool:
+        """Whether it takes noisy images as they are."""
+        return bool(getattr(self.model, "unclipped_noise", False))
+
+    @property
     def min_size(self) -> int:
         """The metric's least height and width."""
         return int(getattr(self.model, "min_size", 1))

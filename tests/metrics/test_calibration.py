@@ -248,6 +248,17 @@ def test_an_unbounded_metric_gets_the_asymptotes_as_its_range(picture):
     assert (line.output_range, line.range_enforced) == (None, False)
 
 
+def test_what_a_metric_was_made_for_stays(toy, picture):
+    """Its sigma, its resolution, and whether noise is clipped: else the curve would sit on another smoothed score."""
+    toy.certified_sigma, toy.certified_resolution, toy.unclipped_noise = 0.7, 8, True
+    old = certiqa.certify(toy, picture, n=200, seed=7)
+    new = certiqa.certify(calibrated(toy, RISING), picture, n=200, seed=7)
+    assert (new.sigma, new.working) == (0.7, old.working)
+    assert new.score == pytest.approx(RISING(old.score))
+    toy.unclipped_noise = False
+    assert certiqa.certify(toy, picture, n=200, seed=7).score != old.score
+
+
 def test_what_the_calibrated_metric_says_of_itself(toy):
     up, down = calibrated(toy, RISING), calibrated(toy, FALLING)
     assert (up.lower_better, down.lower_better) == (True, False)
