@@ -22,7 +22,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ class Preset:
     """Scores of each certificate."""
 
 
-PRESETS = {"cpu": Preset(0, 5, 4, 520), "full": Preset(0, 2000, 0, 2000), "smoke": Preset(12, 4, 2, 60)}
+PRESETS = {"cpu": Preset(0, 4, 3, 520), "full": Preset(0, 2000, 0, 2000), "smoke": Preset(12, 4, 2, 60)}
 SMALL = Preset(0, 32, 8, 4000)
 """What a row of the certified metric gets in the preset cpu, at its working resolution: its passes cost little."""
 SIGMAS = (0.12, 0.25, 0.06, 0.5)
@@ -116,8 +116,6 @@ class Pictures:
 
 def _thinned(part: DataSet, count: int) -> DataSet:
     """``count`` records, chosen by a hash of their names: the same ones everywhere."""
-    from dataclasses import replace
-
     if not 0 < count < len(part.records):
         return part
     order = sorted(part.records, key=lambda record: fold(record.name, 2**61, salt="benchmark:"))
@@ -276,6 +274,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--preset", choices=PRESETS, default="cpu")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "denoised_smoothing.jsonl")
     parser.add_argument("--only", nargs="*", help="only the rows of these defences, by name")
+    parser.add_argument("--draws", type=int, help="instead of the preset's")
+    parser.add_argument("--certificates", type=int, help="of each row, instead of the preset's")
     parser.add_argument("--part", default="0/1", help="which share of the rows, as 0/2 and 1/2")
     parser.add_argument("--tests", action="store_true", help="only the paired tests, from the rows in --out")
     parser.add_argument("--device", default="cpu")
@@ -293,7 +293,9 @@ def main(argv: list[str]) -> None:
         target = args.out.with_name(args.out.stem + "_tests.json")
         target.write_text(json.dumps(tests, indent=1) + "\n", encoding="utf-8")
         return
-    preset = PRESETS[args.preset]
+    given = {"draws": args.draws, "certified": args.certificates}
+    given = {name: value for name, value in given.items() if value is not None}
+    preset, small_preset = replace(PRESETS[args.preset], **given), replace(SMALL, **given)
     share, shares = map(int, args.part.split("/"))
     parts = {source: Pictures(args.data, source, preset.images) for source in SOURCES}
     done = [r["identity"] for r in rows_there(args.out)]
@@ -305,7 +307,7 @@ def main(argv: list[str]) -> None:
         if number % shares != share or mine in done:
             continue
         small = args.preset == "cpu" and defence.name == "certified"
-        measured = row(defence, sigma, parts[source], SMALL if small else preset, args)
+        measured = row(defence, sigma, parts[source], small_preset if small else preset, args)
         found = {"identity": mine, **measured, **common}
         found |= {"date": now(), "device": args.device, "dtype": args.dtype, "threads": args.threads}
         with args.out.open("a", encoding="utf-8") as file:
