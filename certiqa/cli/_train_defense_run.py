@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,9 @@ from typing import Any
 import typer
 
 from certiqa._checks import check_choice
-from certiqa._progress import bar
 from certiqa.cli._models import load_model
-from certiqa.data.sets import names, open_dataset
+from certiqa.cli._train_given import bfloat16, named_dataset, no_dataset
+from certiqa.cli._train_told import reporting, say_end
 from certiqa.data.sets.dataset import DataSet
 from certiqa.defenses import METHODS, RECIPES, DefenseConfig, Recipe, train
 from certiqa.defenses import recipe as recipe_named
@@ -58,14 +56,13 @@ def run(
         CertiqaError: whatever goes wrong.
     """
     check_choice(method, "--method", METHODS)
-    if precision not in ("bfloat16", "float32"):
-        raise InputError.of("--precision", "must be bfloat16 or float32", precision)
+    in_bfloat16 = bfloat16(precision)
     given = {name: value for name, value in settings.items() if value is not None}
     if std is not None:
         given["std"] = _std(std)
     if score_range is not None:
         given["score_range"] = _pair(score_range)
-    if precision == "bfloat16":
+    if in_bfloat16:
         given["bfloat16"] = True
     _check_method(method, given)
     settings_of = _recipe(recipe, model)
@@ -81,14 +78,7 @@ def run(
         pool = _pool(sets, metric, config)
         if watched:
             _say_beginning(pool, group.world, settings_of, method)
-        with bar(Path(out).name) if watched else contextlib.nullcontext() as progress:
-
-            def report(step: int, steps: int, record: dict[str, Any]) -> None:
-                if progress:
-                    progress(step, steps)
-                if watched and record:
-                    typer.echo(f"step {step}/{steps} {json.dumps(record['validation'] or {'loss': record['loss']})}")
-
+        with reporting(out, watched=watched, instead="loss") as report:
             done = train(
                 config,
                 metric,
@@ -101,10 +91,7 @@ def run(
                 licence=licence,
             )
         if watched:
-            resumed = f", resumed at step {done.resumed_at}" if done.resumed_at else ""
-            early = ", stopped early" if done.stopped_early else ""
-            typer.echo(f"{done.path}: the weights of step {done.kept_step} of {done.steps}{resumed}{early}")
-            typer.echo(f"sha256 {done.sha256}")
+            say_end(done)
     return 0
 
 
@@ -144,11 +131,10 @@ def _recipe(name: str | None, model: str) -> Recipe | None:
 
 
 def _dataset(text: str) -> DataSet:
-    name, colon, root = text.partition(":")
-    if not colon or name.casefold() not in names():
-        rule = "must be NAME:DIR with the name of a data set with human scores"
-        raise InputError.of("--data", rule, text, f"Data sets: {', '.join(names())}.")
-    return open_dataset(name, root)
+    dataset = named_dataset(text)
+    if dataset is None:
+        raise no_dataset("must be NAME:DIR with the name of a data set with human scores", text)
+    return dataset
 
 
 def _std(text: str) -> tuple[float, ...] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +9,9 @@ from typing import Any
 import typer
 
 from certiqa._counted import counted
-from certiqa._progress import bar
 from certiqa.cli._models import load_model
-from certiqa.data.sets import names, open_dataset
+from certiqa.cli._train_given import bfloat16, named_dataset, no_dataset
+from certiqa.cli._train_told import reporting, say_end
 from certiqa.denoisers import registry
 from certiqa.denoisers.config import LOSSES, TrainingConfig
 from certiqa.denoisers.pictures import ImagePool, TrainingImage, from_dataset, from_folder, renumbered
@@ -45,10 +43,9 @@ def run(
     Raises:
         CertiqaError: whatever goes wrong.
     """
-    if precision not in ("bfloat16", "float32"):
-        raise InputError.of("--precision", "must be bfloat16 or float32", precision)
+    in_bfloat16 = bfloat16(precision)
     weights = dict.fromkeys(LOSSES, 0.0) | dict(_loss(text) for text in losses)
-    more = {"sigma": _sigma(sigma), "bfloat16": precision == "bfloat16"}
+    more = {"sigma": _sigma(sigma), "bfloat16": in_bfloat16}
     config = TrainingConfig.from_mapping({**settings, **weights, **more})
     chosen = None if device is None else resolve_device(None, device)
     with workers(chosen) as group:
@@ -60,14 +57,7 @@ def run(
             apart = f"{len(pool.development)} kept apart"
             many = counted(group.world, "process", "processes")
             typer.echo(f"{counted(len(pool.fit), 'image')} to train on, {apart} for early stopping; {many}")
-        with bar(Path(out).name) if watched else contextlib.nullcontext() as progress:
-
-            def report(step: int, steps: int, record: dict[str, Any]) -> None:
-                if progress:
-                    progress(step, steps)
-                if watched and record:
-                    typer.echo(_line(step, steps, record))
-
+        with reporting(out, watched=watched, instead="mse") as report:
             done = train(
                 config,
                 pool,
@@ -80,15 +70,8 @@ def run(
                 licence=licence,
             )
         if watched:
-            resumed = f", resumed at step {done.resumed_at}" if done.resumed_at else ""
-            early = ", stopped early" if done.stopped_early else ""
-            typer.echo(f"{done.path}: the weights of step {done.kept_step} of {done.steps}{resumed}{early}")
-            typer.echo(f"sha256 {done.sha256}")
+            say_end(done)
     return 0
-
-
-def _line(step: int, steps: int, record: dict[str, Any]) -> str:
-    return f"step {step}/{steps} {json.dumps(record['validation'] or {'mse': record.get('mse')})}"
 
 
 def _sigma(text: str) -> float | tuple[float, ...]:
@@ -112,10 +95,9 @@ def _loss(text: str) -> tuple[str, float]:
 
 
 def _images(text: str) -> tuple[TrainingImage, ...]:
-    name, colon, root = text.partition(":")
-    if colon and name.casefold() in names():
-        return from_dataset(open_dataset(name, root))
+    dataset = named_dataset(text)
+    if dataset is not None:
+        return from_dataset(dataset)
     if not Path(text).is_dir():
-        rule = "must be a folder with images, or NAME:DIR with the name of a data set"
-        raise InputError.of("--data", rule, text, f"Data sets: {', '.join(names())}.")
+        raise no_dataset("must be a folder with images, or NAME:DIR with the name of a data set", text)
     return from_folder(text)

@@ -125,7 +125,7 @@ class DefenseConfig:
     def __post_init__(self) -> None:
         self._words()
         for name in (*_POSITIVE, *_AT_LEAST_ZERO, "adversarial"):
-            object.__setattr__(self, name, _number(name, getattr(self, name), positive=name in _POSITIVE))
+            object.__setattr__(self, name, plain.number(name, getattr(self, name), positive=name in _POSITIVE))
         for name in _COUNTS:
             check.check_count(getattr(self, name), name)
         check.check_count(self.crop, "crop", 16, "Try crop=224.")
@@ -180,7 +180,7 @@ class DefenseConfig:
             rule = "must be None or (lowest, highest), two finite numbers, the lower one first"
             raise InputError.of("score_range", rule, self.score_range, "Try (0, 100).") from None
         if self.step_size is not None:
-            object.__setattr__(self, "step_size", _number("step_size", self.step_size, positive=True))
+            object.__setattr__(self, "step_size", plain.number("step_size", self.step_size, positive=True))
         for name in ("backbone", "frozen"):
             given = getattr(self, name)
             if isinstance(given, str) or not all(isinstance(one, str) and one for one in given):
@@ -209,7 +209,7 @@ class DefenseConfig:
 
     def to_json(self) -> str:
         """One line, keys sorted."""
-        return plain.to_json(self)
+        return plain.to_json(self.as_mapping())
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> DefenseConfig:
@@ -227,11 +227,4 @@ class DefenseConfig:
         Raises:
             InputError: no such config.
         """
-        return plain.from_json(cls, text)
-
-
-def _number(name: str, value: object, *, positive: bool) -> float:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or float(value) < 0 or (positive and not value):  # type: ignore[arg-type]
-        raise InputError.of(name, f"must be a finite number {'>' if positive else '>='} 0", value)
-    return float(value)  # type: ignore[arg-type]
+        return cls.from_mapping(plain.from_json(text))

@@ -57,6 +57,9 @@ class Trainer:
         self.optimizer = _optimizer(self.learning, config)
         network.train(config.layers == "train")
 
+    def begin(self) -> None:
+        """Nothing has to be found."""
+
     def step(self, number: int) -> dict[str, float]:
         """One update.
 
@@ -102,7 +105,11 @@ class Trainer:
         if not count:
             return {}
         with evaluating(self.network), _frozen(self.parameters):
-            return self._looked(count)
+            return {name: self.shown(value) for name, value in self._looked(count).items()}
+
+    def shown(self, value: float) -> float:
+        """Six digits; :meth:`look` has no more either, so what the log calls equal is no progress."""
+        return float(f"{value:.6g}")
 
     def _looked(self, count: int) -> dict[str, float]:
         totals, clean, mos, scores, labels, norms = [], [], [], [], [], []

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -20,32 +18,10 @@ from certiqa.metrics.tuned import TunedCard
 from certiqa.training.loop import Loop
 from certiqa.training.pictures import ImagePool
 from certiqa.training.task import Pace, Report
+from certiqa.training.trained import Trained
 from certiqa.training.workers import workers
 
 __all__ = ["Trained", "train"]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a run made.
-
-    Attributes:
-        path: of the weights.
-        sha256: of that file; empty on processes that do not write it.
-        steps: how many updates were done.
-        kept_step: after which of them the kept weights were.
-        stopped_early: whether patience ended the run.
-        validation: the last look at the development part, or None if there is none.
-        resumed_at: the step at which this process went on, 0 if it began.
-    """
-
-    path: Path
-    sha256: str
-    steps: int
-    kept_step: int
-    stopped_early: bool
-    validation: dict[str, Any] | None
-    resumed_at: int
 
 
 def train(
@@ -122,15 +98,7 @@ def train(
         card = card_of(outcome.steps, outcome.kept_step)
         sha256 = write_defense(network, card, out) if group.leads else ""
         group.wait()
-    return Trained(
-        path=out,
-        sha256=sha256,
-        steps=outcome.steps,
-        kept_step=outcome.kept_step,
-        stopped_early=outcome.stopped_early,
-        validation=outcome.validation,
-        resumed_at=outcome.resumed_at,
-    )
+    return Trained.of(out, sha256, outcome)
 
 
 def _card(

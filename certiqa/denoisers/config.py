@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from certiqa import _checks as check
 from certiqa.denoisers.architecture import PRESETS, Architecture, architecture, as_mapping
-from certiqa.errors import InputError, UnknownNameError
+from certiqa.errors import InputError
+from certiqa.training import plain
 
 __all__ = ["LOSSES", "RankingKind", "TrainingConfig"]
 
@@ -86,9 +85,9 @@ class TrainingConfig:
         object.__setattr__(self, "architecture", architecture(self.architecture))
         object.__setattr__(self, "sigma", _sigma(self.sigma))
         for name in (*LOSSES, "margin", "margin_slope", "weight_decay"):
-            object.__setattr__(self, name, _number(name, getattr(self, name), positive=False))
+            object.__setattr__(self, name, plain.number(name, getattr(self, name), positive=False))
         for name in ("temperature", "lr", "grad_clip"):
-            object.__setattr__(self, name, _number(name, getattr(self, name), positive=True))
+            object.__setattr__(self, name, plain.number(name, getattr(self, name), positive=True))
         if not any(getattr(self, name) for name in LOSSES):
             raise InputError.of("losses", "must have one weight > 0 at least", 0.0, "Try mse=1.")
         check.check_choice(self.ranking_kind, "ranking_kind", _KINDS)
@@ -98,7 +97,7 @@ class TrainingConfig:
         check.check_count(self.patience, "patience", 0)
         if self.ranking and self.batch < 2:
             raise InputError.of("batch", "must be at least 2 for the ranking loss", self.batch)
-        if not 0 <= _number("ema", self.ema, positive=False) < 1:
+        if not 0 <= plain.number("ema", self.ema, positive=False) < 1:
             raise InputError.of("ema", "must be in [0, 1)", self.ema)
         check.check_count(self.seed, "seed", 0)
         if self.seed >= 2**63:
@@ -123,13 +122,11 @@ class TrainingConfig:
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain data for JSON."""
-        plain = {one.name: getattr(self, one.name) for one in fields(self)}
-        sigma = list(self.sigma) if isinstance(self.sigma, tuple) else self.sigma
-        return plain | {"architecture": as_mapping(self.architecture), "sigma": sigma}
+        return plain.as_mapping(self) | {"architecture": as_mapping(self.architecture)}
 
     def to_json(self) -> str:
         """One line, keys sorted."""
-        return json.dumps(self.as_mapping(), sort_keys=True)
+        return plain.to_json(self.as_mapping())
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> TrainingConfig:
@@ -138,11 +135,7 @@ class TrainingConfig:
         Raises:
             UnknownNameError: no such field; InputError: a field breaks its rule.
         """
-        known = [one.name for one in fields(cls)]
-        for name in given:
-            if name not in known:
-                raise UnknownNameError.among("field of the training config", str(name), known)
-        return cls(**given)
+        return plain.from_mapping(cls, given)
 
     @classmethod
     def from_json(cls, text: str) -> TrainingConfig:
@@ -151,13 +144,7 @@ class TrainingConfig:
         Raises:
             InputError: no such config.
         """
-        try:
-            given = json.loads(text)
-        except ValueError as error:
-            raise InputError.of("config", f"must be JSON ({error})", text) from None
-        if not isinstance(given, dict):
-            raise InputError.of("config", "must be a JSON object", text)
-        return cls.from_mapping(given)
+        return cls.from_mapping(plain.from_json(text))
 
 
 def _sigma(given: object) -> float | tuple[float, float]:
@@ -169,10 +156,3 @@ def _sigma(given: object) -> float | tuple[float, float]:
             raise InputError.of("sigma", "must have its lowest level first", tuple(given))
         return (low, high) if low < high else low
     return check.check_sigma(given)
-
-
-def _number(name: str, value: object, *, positive: bool) -> float:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or float(value) < 0 or (positive and not value):  # type: ignore[arg-type]
-        raise InputError.of(name, f"must be a finite number {'>' if positive else '>='} 0", value)
-    return float(value)  # type: ignore[arg-type]

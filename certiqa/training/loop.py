@@ -47,8 +47,8 @@ class Loop:
         Raises:
             InputError: a checkpoint is there and ``resume`` is False, or it is another run's; a file cannot be written.
             WeightsError: the checkpoint is damaged.
-            ModelError: a step could not be made. The checkpoint then holds the weights before it, and the message says
-                so.
+            ModelError: a step could not be made. The checkpoint then holds the weights before it, if any steps were
+                made, and the message says so.
         """
         resumed = self._begin(resume=resume)
         last: dict[str, float] | None = None
@@ -63,11 +63,11 @@ class Loop:
                     seconds = round(time.perf_counter() - started, 1)
                     line = {"step": step, **record, "validation": last, "seconds": seconds}
                     self._write(log, line)
+                self.report(step, self.pace.steps, line)
                 if step % self.pace.checkpoint_every == 0 or step == self.pace.steps or self._is_stale():
                     self._save()
-                self.report(step, self.pace.steps, line)
         if last is None:
-            last = self._measured()
+            last = self._shown(self._measured())
         return self._finish(last, resumed)
 
     def _begin(self, *, resume: bool) -> int:
@@ -81,6 +81,8 @@ class Loop:
             size = self.log_path.stat().st_size if self.log_path.exists() else 0
             if size < self.state.log_bytes:  # the log was taken away; the weights do not depend on it
                 self.state.log_bytes = 0
+        else:
+            self.task.begin()
         self.group.wait()
         return self.state.step
 
@@ -88,6 +90,8 @@ class Loop:
         try:
             return self.task.step(self.state.step)
         except ModelError as error:
+            if not self.state.step:
+                raise
             self._save()
             raise ModelError(
                 f"{error} The {self.state.step} steps before it are kept in {str(self.checkpoint)!r}."
@@ -97,7 +101,10 @@ class Loop:
         found = self.task.look() if self.group.leads else {}
         values = self.group.agree([found.get(name, math.nan) for name in self.task.measures])
         agreed = {name: value for name, value in zip(self.task.measures, values, strict=True) if not math.isnan(value)}
-        return {name: float(f"{value:.6g}") for name, value in agreed.items()} or None
+        return agreed or None
+
+    def _shown(self, found: dict[str, float] | None) -> dict[str, float] | None:
+        return None if found is None else {name: self.task.shown(value) for name, value in found.items()}
 
     def _look(self) -> dict[str, float] | None:
         found = self._measured()
@@ -109,7 +116,7 @@ class Loop:
                 self.state.best = self.task.weights()
         else:
             self.state.stale += 1
-        return found
+        return self._shown(found)
 
     def _is_stale(self) -> bool:
         return bool(self.pace.patience) and self.state.stale >= self.pace.patience

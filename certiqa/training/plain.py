@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from certiqa.errors import InputError, UnknownNameError
 
-__all__ = ["as_mapping", "from_json", "from_mapping", "to_json"]
+__all__ = ["as_mapping", "from_json", "from_mapping", "number", "to_json"]
 
 T = TypeVar("T")
 
@@ -20,9 +21,9 @@ def as_mapping(config: Any) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
 
-def to_json(config: Any) -> str:
+def to_json(plain: Mapping[str, Any]) -> str:
     """One line, keys sorted."""
-    return json.dumps(as_mapping(config), sort_keys=True)
+    return json.dumps(plain, sort_keys=True)
 
 
 def from_mapping(kind: type[T], given: Mapping[str, Any]) -> T:
@@ -39,11 +40,11 @@ def from_mapping(kind: type[T], given: Mapping[str, Any]) -> T:
     return kind(**values)
 
 
-def from_json(kind: type[T], text: str) -> T:
+def from_json(text: str) -> dict[str, Any]:
     """Read what :func:`to_json` wrote.
 
     Raises:
-        InputError: no such config.
+        InputError: it is no JSON object.
     """
     try:
         given = json.loads(text)
@@ -51,4 +52,16 @@ def from_json(kind: type[T], text: str) -> T:
         raise InputError.of("config", f"must be JSON ({error})", text) from None
     if not isinstance(given, dict):
         raise InputError.of("config", "must be a JSON object", text)
-    return from_mapping(kind, given)
+    return given
+
+
+def number(name: str, value: object, *, positive: bool) -> float:
+    """A setting that is a finite number, at least 0 or above it.
+
+    Raises:
+        InputError: it is not.
+    """
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not good or float(value) < 0 or (positive and not value):  # type: ignore[arg-type]
+        raise InputError.of(name, f"must be a finite number {'>' if positive else '>='} 0", value)
+    return float(value)  # type: ignore[arg-type]

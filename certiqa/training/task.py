@@ -19,12 +19,20 @@ class Task(Protocol):
     measures: tuple[str, ...]
     """The names of what :meth:`look` finds; "loss", the lower the better, is one of them."""
 
+    def begin(self) -> None:
+        """What must be found before the first step of a run; a run that is resumed has it from :meth:`restore`."""
+        ...
+
     def step(self, number: int) -> dict[str, float]:
         """One update, the ``number``-th from 0. ModelError, with everything as it was, if it cannot be made."""
         ...
 
     def look(self) -> dict[str, float]:
         """Measure on the development part; empty if there is none. Only the leading process is asked."""
+        ...
+
+    def shown(self, value: float) -> float:
+        """A measure as the log and the outcome give it."""
         ...
 
     def state(self) -> dict[str, Any]:

@@ -45,6 +45,12 @@ def test_configs_are_json(config):
     assert set(json.loads(config.to_json())) == {one.name for one in fields(DefenseConfig)}
 
 
+@pytest.mark.parametrize(("text", "found"), [("{}", "'method'"), ("3", "a JSON object"), ("{", "must be JSON")])
+def test_bad_json(text, found):
+    with pytest.raises(InputError, match=found):
+        DefenseConfig.from_json(text)
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [

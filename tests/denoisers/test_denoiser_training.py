@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from certiqa import denoisers
 from certiqa.data.splits import is_validation
@@ -25,7 +26,8 @@ from certiqa.denoisers.config import TrainingConfig
 from certiqa.denoisers.draws import development_batch, training_batch
 from certiqa.denoisers.objective import Objective, frozen
 from certiqa.denoisers.pictures import ImagePool, TrainingImage, from_folder, is_development, renumbered
-from certiqa.denoisers.training import learning_rate, train
+from certiqa.denoisers.trainer import learning_rate
+from certiqa.denoisers.training import train
 from certiqa.errors import CertiqaError, ImageError, InputError, ModelError, UnknownNameError, WeightsError
 
 CPU = torch.device("cpu")
@@ -382,10 +384,11 @@ def test_a_run_killed_without_warning_resumes_to_the_same_bits(pool, tmp_path):
             train(config, pool, path, device=CPU, resume=True, report=stopping_at(stop + 1))
         states.append(torch.load(f"{path}.checkpoint", weights_only=True)["state"])
     assert states[0]["step"] == states[1]["step"] == stop
+    tasks = [state["task"] for state in states]
     for part in ("network", "ema"):
-        assert all(torch.equal(states[0][part][name], states[1][part][name]) for name in states[0][part])
+        assert all(torch.equal(tasks[0][part][name], tasks[1][part][name]) for name in tasks[0][part])
     for one, other in zip(
-        states[0]["optimizer"]["state"].values(), states[1]["optimizer"]["state"].values(), strict=True
+        tasks[0]["optimizer"]["state"].values(), tasks[1]["optimizer"]["state"].values(), strict=True
     ):
         assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -478,6 +481,42 @@ def test_bad_runs(pool, waves_images, tmp_path, sharpness):
         train(replace(CONFIG, patience=1), ImagePool(without, 32), out)
     assert not out.exists()
     assert train(replace(CONFIG, steps=2), ImagePool(without, 32), out, device=CPU).validation is None
+
+
+def test_a_metric_that_fails_on_the_way_leaves_the_steps_before_it(pool, tmp_path, sharpness):
+    config, out, failing = replace(CONFIG, target=0.1, checkpoint_every=1000), tmp_path / "x.safetensors", []
+
+    class Fails(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = sharpness
+
+        def forward(self, images):
+            scores = self.inner(images)
+            return scores * torch.nan if failing else scores
+
+    def report(step, steps, record):
+        if step == 7:
+            failing.append(step)
+
+    with pytest.raises(ModelError, match=r"gradient at step 8 is not finite.* The 7 steps before it are kept in"):
+        train(config, pool, out, metric=Fails().eval(), device=CPU, report=report)
+    assert torch.load(f"{out}.checkpoint", weights_only=True)["state"]["step"] == 7
+    failing.clear()
+    resumed = train(config, pool, out, metric=Fails().eval(), device=CPU, resume=True)
+    assert resumed.resumed_at == 7
+    whole = train(config, pool, tmp_path / "whole.safetensors", metric=Fails().eval(), device=CPU)
+    assert resumed.sha256 == whole.sha256
+
+
+def test_the_log_has_six_decimals_and_the_best_look_is_found_with_all(pool, tmp_path):
+    config = replace(CONFIG, lr=1e-7, steps=8, validate_every=2, patience=2)
+    done = train(config, pool, tmp_path / "x.safetensors", device=CPU)
+    looks = [json.loads(line) for line in (tmp_path / "x.safetensors.jsonl").read_text().splitlines()]
+    losses = [look["validation"]["loss"] for look in looks]
+    assert losses == [round(loss, 6) for loss in losses]
+    assert len(set(losses)) < len(losses), "the log shows no difference"
+    assert (done.kept_step, done.stopped_early) == (8, False)
 
 
 def test_a_folder_that_is_a_file(pool, tmp_path):
