@@ -25,6 +25,7 @@ __all__ = [
     "check_statement",
     "check_tau",
     "enforced_range",
+    "real",
 ]
 
 LARGEST_SIGMA = 4.0
@@ -33,7 +34,7 @@ LARGEST_RESOLUTION = 4096
 LEAST_ALPHA = 1e-300  # what is left of it after it has been shared out must still be a normal float
 
 
-def _real(value: object) -> float | None:
+def real(value: object) -> float | None:
     """The value as a finite float, or None if it is no real number."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
@@ -46,7 +47,7 @@ def _real(value: object) -> float | None:
 
 def check_sigma(value: object) -> float:
     """The noise level: finite, > 0, at most 4 (the intensities lie in [0, 1])."""
-    sigma = _real(value)
+    sigma = real(value)
     if sigma is None or sigma <= 0:
         rule = "must be a finite number > 0, the noise's standard deviation for intensities in [0, 1]"
         raise InputError.of("sigma", rule, value, "Try sigma=0.12.")
@@ -70,7 +71,7 @@ def resolution_or_declared(value: object, model: object) -> int | tuple[int, int
 
 def check_alpha(value: object, name: str = "alpha") -> float:
     """A failure probability, in (0, 1)."""
-    alpha = _real(value)
+    alpha = real(value)
     if alpha is None or not LEAST_ALPHA <= alpha < 1:
         rule = "must be a failure probability in (0, 1)" + (" (and >= 1e-300)" if alpha and 0 < alpha < 1 else "")
         raise InputError.of(name, rule, value, f"Try {name}=1e-3 for a confidence of 99.9 %.")
@@ -86,7 +87,7 @@ def check_count(value: object, name: str, least: int = 1, remedy: str = "") -> i
 
 def check_eps(value: object, name: str = "eps") -> float:
     """An l2 radius: finite, >= 0."""
-    eps = _real(value)
+    eps = real(value)
     if eps is None or eps < 0:
         rule = "must be a finite number >= 0, an l2 distance between images in [0, 1]"
         raise InputError.of(
@@ -97,7 +98,7 @@ def check_eps(value: object, name: str = "eps") -> float:
 
 def check_tau(value: object) -> float:
     """A change of the score: finite, >= 0."""
-    tau = _real(value)
+    tau = real(value)
     if tau is None or tau < 0:
         raise InputError.of("tau", "must be a finite number >= 0, a change of the score", value)
     return tau
@@ -105,7 +106,7 @@ def check_tau(value: object) -> float:
 
 def check_center(value: object) -> float:
     """A score: finite."""
-    center = _real(value)
+    center = real(value)
     if center is None:
         raise InputError.of("center", "must be a finite number, a score fixed before sampling", value)
     return center
@@ -142,7 +143,7 @@ def check_output_range(value: object) -> tuple[float, float] | None:
     if value is None:
         return None
     if isinstance(value, tuple | list) and len(value) == 2:
-        low, high = _real(value[0]), _real(value[1])
+        low, high = real(value[0]), real(value[1])
         if low is not None and high is not None and low < high:
             return low, high
     rule = "must be None or a pair (lowest, highest) of finite scores with lowest < highest"

@@ -34,10 +34,11 @@ def _batches(parts: list[Rated], side: int, seed: int) -> list[Tensor]:
 @torch.no_grad()
 def widened(metric: BuiltinMetric, parts: list[Rated], side: int, seed: int, dropout: float) -> TrainingNet:
     """A network of two scales for training, whose scores in eval mode are those of ``metric``, of one scale."""
+    if metric.widths.scales != 1:
+        raise SystemExit(f"widened() starts from a network of one scale, not of {metric.widths.scales}")
     images = _batches(parts, side, seed)
     two = replace(metric.widths, scales=2)
     net, plain = TrainingNet(seed, dropout, two), BuiltinMetric(two)
-    size = metric.widths.statistics
     first = metric.head[0].weight
     state = metric.state_dict() | {"head.0.weight": torch.cat((first, torch.zeros_like(first)), 1)}
     plain.load_state_dict(state)
@@ -56,8 +57,6 @@ def widened(metric: BuiltinMetric, parts: list[Rated], side: int, seed: int, dro
     net.metric.head[0].bias += net.metric.head[0].weight @ net.norm.running_mean
     net.metric.head[0].weight *= spread
     nn.init.zeros_(net.kind.weight)
-    if size * 2 != two.statistics:
-        raise SystemExit(f"widened() starts from a network of one scale, not of {metric.widths.scales}")
     return frozen_norms(net)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 
+from certiqa._checks import real
 from certiqa.errors import InputError
 
 __all__ = ["check_between", "check_flag", "check_positive"]
@@ -12,7 +12,7 @@ __all__ = ["check_between", "check_flag", "check_positive"]
 
 def check_positive(value: object, name: str, most: float = math.inf, remedy: str = "") -> float:
     """A finite number > 0, at most ``most``."""
-    number = _real(value)
+    number = real(value)
     if number is None or not 0 < number <= most:
         rule = "must be a finite number > 0" if most == math.inf else f"must be a number in (0, {most:g}]"
         raise InputError.of(name, rule, value, remedy)
@@ -21,7 +21,7 @@ def check_positive(value: object, name: str, most: float = math.inf, remedy: str
 
 def check_between(value: object, name: str, low: float, high: float, remedy: str = "") -> float:
     """A number in [low, high)."""
-    number = _real(value)
+    number = real(value)
     if number is None or not low <= number < high:
         rule = f"must be a finite number >= {low:g}" if high == math.inf else f"must be a number in [{low:g}, {high:g})"
         raise InputError.of(name, rule, value, remedy)
@@ -33,13 +33,3 @@ def check_flag(value: object, name: str) -> bool:
     if not isinstance(value, bool):
         raise InputError.of(name, "must be True or False", value)
     return value
-
-
-def _real(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from certiqa.errors import InputError
+from certiqa.evaluation._lines import append_line, cut
 
 __all__ = ["RecordStore"]
 
@@ -57,17 +58,10 @@ class RecordStore:
             InputError: the file cannot be written.
         """
         line = json.dumps({"key": key, "record": record}, allow_nan=False).encode() + b"\n"
-        try:
-            if self._torn_at is not None:
-                os.truncate(self.path, self._torn_at)
-                self._torn_at = None
-            with self.path.open("ab", buffering=0) as file:
-                end = file.tell()
-                if file.write(line) != len(line):
-                    file.truncate(end)
-                    raise OSError("no space left for the whole line")
-        except OSError as error:
-            raise InputError(f"Cannot write {str(self.path)!r}: {error.strerror or error}.") from error
+        if self._torn_at is not None:
+            cut(self.path, self._torn_at)
+            self._torn_at = None
+        append_line(self.path, line)
         if key is not None:
             self._records[key] = record
 

@@ -19,6 +19,7 @@ import torch
 
 from certiqa import _provenance as provenance
 from certiqa.errors import InputError
+from certiqa.evaluation._lines import append_line, cut
 
 __all__ = ["ScoreStore", "score_identity"]
 
@@ -95,17 +96,10 @@ class ScoreStore:
         """
         line = {"identity": identity, "sha256": picture_sha256, "score": score, **facts}
         text = json.dumps(line, allow_nan=False).encode() + b"\n"
-        try:
-            if self._torn_at is not None:
-                os.truncate(self.path, self._torn_at)
-                self._torn_at = None
-            with self.path.open("ab", buffering=0) as file:
-                end = file.tell()
-                if file.write(text) != len(text):
-                    file.truncate(end)
-                    raise OSError("no space left for the whole line")
-        except OSError as error:
-            raise InputError(f"Cannot write {str(self.path)!r}: {error.strerror or error}.") from error
+        if self._torn_at is not None:
+            cut(self.path, self._torn_at)
+            self._torn_at = None
+        append_line(self.path, text)
         if identity is not None:
             self._scores[identity, picture_sha256] = score
 
