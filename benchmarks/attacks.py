@@ -6,6 +6,9 @@
 
 Sections, on the validation part of LIVE In the Wild:
 
+The objective is "far" unless another is given: scores at or above the median score of the part are lowered, the others
+raised, so that an attack also costs order, not level alone.
+
 * bare: every attack on the built-in metric and on EONSS (which no one here trained) at l_inf 2, 4, 8 of 255 and at l2
   with the same length, eps_l2 = eps_linf sqrt(d): change of score, agreement with people after, PSNR, SSIM, cost.
 * smoothed: the same adaptively on MS and on what denoisers ship, at sigma .12: attacks follow the gradient through the
@@ -77,7 +80,9 @@ class Preset:
     """How much everything gets."""
 
     images: int
-    """For bare, smoothed, theorem; 0: all of the part."""
+    """For bare and theorem; 0: all of the part."""
+    smoothed: int
+    """For smoothed; 0: all of the part."""
     steps: int
     """Of iterated attacks."""
     queries: int
@@ -95,9 +100,9 @@ class Preset:
 
 
 PRESETS = {
-    "smoke": Preset(2, 2, 6, 2, 8, 1, 200, 200),
-    "cpu": Preset(24, 10, 200, 8, 100, 128, 1000, 2000),
-    "full": Preset(0, 20, 1000, 16, 200, 256, 2000, 10_000),
+    "smoke": Preset(2, 2, 2, 6, 2, 8, 1, 200, 200),
+    "cpu": Preset(16, 8, 10, 60, 4, 60, 64, 1000, 300),
+    "full": Preset(0, 0, 20, 1000, 16, 200, 256, 2000, 10_000),
 }
 
 
@@ -123,7 +128,7 @@ def bare_attacks(preset: Preset, metric: str) -> dict[str, Json]:
     few: Json = {"steps": preset.steps}
     found: dict[str, Json] = {
         "fgsm": {}, "i-fgsm": few, "pgd": few, "apgd": few, "korhonen": few, "madc": few, "frequency": {},
-        "perceptual": {"steps": 5 * preset.steps},
+        "perceptual": {"steps": 2 * preset.steps},
         "nes": {"queries": preset.queries, "population": min(20, preset.queries // 3)},
         "simba": {"queries": preset.queries}, "square": {"queries": preset.queries},
     }  # fmt: skip
@@ -146,9 +151,9 @@ def plan(preset: Preset) -> Iterator[Job]:
                         yield Job("bare", metric, "none", name, tuple(options.items()), norm, level)
     denoisers = [name for name in ("dms", "dms-iqa") if name in certiqa.denoisers.names()]
     for defence in ("ms", *denoisers):
-        for name, options in (("fgsm", {}), ("pgd", {"steps": preset.steps}), ("apgd", {"steps": preset.steps})):
-            for norm in ("linf", "l2"):
-                for level in LEVELS:
+        for norm in ("linf", "l2"):
+            for level in LEVELS:
+                for name, options in (("fgsm", {}), ("apgd", {"steps": preset.steps})):
                     yield Job("smoothed", "builtin", defence, name, tuple(options.items()), norm, level)
     for metric in ("builtin-certified", "builtin"):
         yield Job("soundness", metric)
@@ -163,13 +168,22 @@ class World:
         self.whole = open_dataset("livec", args.data / "livec")
         self.validation = self.whole.part("validation")
         self._metrics: dict[str, nn.Module] = {}
-        self._patterns: dict[str, Any] = {}
+        self._patterns: dict[tuple[str, str], Any] = {}
+        self._middles: dict[str, float] = {}
 
     def metric(self, name: str) -> nn.Module:
         if name not in self._metrics:
             loaded = load_eonss(EONSS) if name == "eonss" else certiqa.metrics.load(name, self.args.device)
             self._metrics[name] = loaded.to(self.args.device)
         return self._metrics[name]
+
+    def middle(self, name: str) -> float:
+        """The median of the bare scores of the part."""
+        if name not in self._middles:
+            metric = self.metric(name)
+            scores = [float(_bare(metric, torch.from_numpy(p.pixels.copy()))) for _, p in self.validation.images()]
+            self._middles[name] = round(float(np.median(scores)), 3)
+        return self._middles[name]
 
     def pictures(self, count: int) -> DataSet:
         """``count`` images, chosen by a hash of their names; 0: all."""
@@ -179,21 +193,21 @@ class World:
         names = {record.name for record in order[:count]}
         return replace(self.validation, records=tuple(r for r in self.validation.records if r.name in names))
 
-    def pattern(self, name: str) -> Any:
-        """A universal pattern trained on images that are not attacked."""
-        if name not in self._patterns:
+    def pattern(self, name: str, aim: str) -> Any:
+        """A universal pattern for this aim, trained on images that are not attacked."""
+        if (name, aim) not in self._patterns:
             records = sorted(self.whole.part("fit").records, key=lambda r: fold(r.name, 2**61, salt="uap:"))
             few = [str(record.path) for record in records[: max(2, self.preset.steps * 4)]]
             options = {"epochs": max(1, self.preset.steps // 4), "seed": self.args.seed}
-            self._patterns[name] = attacks.train_uap(self.metric(name), few, "raise", **options)
-        return self._patterns[name]
+            self._patterns[name, aim] = attacks.train_uap(self.metric(name), few, aim, **options)
+        return self._patterns[name, aim]
 
-    def attack(self, job: Job) -> attacks.Attack:
+    def attack(self, job: Job, aim: str) -> attacks.Attack:
         options = dict(job.options)
         if "source" in options:
             options["source"] = self.metric(options["source"])
         if "pattern" in options:
-            options["pattern"] = self.pattern(options["pattern"])
+            options["pattern"] = self.pattern(options["pattern"], aim if aim == "lower" else "raise")
         return attacks.load(job.attack, **options)
 
     def target(self, job: Job) -> tuple[Any, Callable[[torch.Tensor], float]]:
@@ -238,7 +252,8 @@ def _smoothed(smooth: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
 def row_of_attacks(world: World, job: Job, identity: Json) -> Json:
     """Every image attacked; the figures, and the numbers they come from."""
     part = world.pictures(identity["images"])
-    attack, (target, judge) = world.attack(job), world.target(job)
+    target, judge = world.target(job)
+    middle = identity["middle"]
     what = {key: value for key, value in identity.items() if key not in ("images", "preset")}
     rows, norms = [], []
     for record, picture in part.images():
@@ -248,7 +263,10 @@ def row_of_attacks(world: World, job: Job, identity: Json) -> Json:
             step = job.level / 255
             budget = attacks.LInf(step) if job.norm == "linf" else attacks.L2(eps_from_linf(step, picture.dimension))
             before = judge(pixels)
-            (found,) = attack(target, pixels[None], world.args.objective, budget, seed=world.args.seed)
+            aim = world.args.objective
+            if aim == "far":
+                aim = "lower" if before >= middle else "raise"
+            (found,) = world.attack(job, aim)(target, pixels[None], aim, budget, seed=world.args.seed)
             stored = torch.from_numpy(found.quantised.copy()).permute(2, 0, 1)
             scores = {"before": before, "after": judge(found.image), "stored": judge(stored)}
             return {**found.to_dict(), **scores, "image": record.name}  # noqa: B023
@@ -269,7 +287,7 @@ def row_of_attacks(world: World, job: Job, identity: Json) -> Json:
         "robustness": figures.to_dict(),
         "constant_predictor": constant_predictor(mos, contents=contents, scale=(0.0, 100.0)).to_dict(),
         "access": attacks.card(job.attack).access,
-        "options": attack.options(),
+        "options": world.attack(job, "raise").options(),
         "scores": [[round(row[name], 4) for name in ("before", "after", "stored")] for row in rows],
         "psnr": middle if np.isfinite(middle) else None,
         "ssim": float(np.mean([row["ssim_quantised"] for row in rows])),
@@ -401,21 +419,25 @@ def masking(rows: list[Json]) -> Json:
 
 def _effects(row: Json) -> np.ndarray[Any, np.dtype[np.float64]]:
     scores = np.array(row["scores"])
-    change = scores[:, 1] - scores[:, 0]
-    return {"raise": change, "lower": -change}.get(row["identity"]["objective"], np.abs(change))
+    change, aim = scores[:, 1] - scores[:, 0], row["identity"]["objective"]
+    if aim == "far":
+        return np.where(scores[:, 0] >= row["identity"]["middle"], -change, change)
+    return {"raise": change, "lower": -change}.get(aim, np.abs(change))
 
 
 def identity_of(world: World, job: Job) -> Json:
     """What a row is found again by: everything that makes its numbers what they are."""
     preset, args = world.preset, world.args
-    sizes = {"soundness": preset.certificates}
+    sizes = {"soundness": preset.certificates, "smoothed": preset.smoothed}
     own: Json = {"draws": preset.draws, "n": preset.n} if job.section == "smoothed" else {}
     if job.section == "soundness":
         own = {"draws": preset.draws, "n": preset.certificate_n, "fresh": preset.fresh, "steps": preset.steps}
     uap = {"uap": [max(2, preset.steps * 4), max(1, preset.steps // 4)]} if job.attack == "uap" else {}
+    far = args.objective == "far" and job.section in ("bare", "smoothed")
     return {
         **json.loads(json.dumps(asdict(job))),
         **own,
+        **({"middle": world.middle(job.metric)} if far else {"middle": None}),
         **uap,
         "images": args.limit or sizes.get(job.section, preset.images),
         "metric_sha256": model_sha256(world.metric(job.metric)),
@@ -436,7 +458,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--preset", choices=PRESETS, default="cpu")
     parser.add_argument("--section", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--limit", type=int, default=0, help="so many images (certificates); default: the preset's")
-    parser.add_argument("--objective", default="move", help="raise, lower or move")
+    parser.add_argument("--objective", default="far", choices=("far", "raise", "lower", "move"))
     parser.add_argument("--out", type=Path, default=RESULTS / "attacks.jsonl")
     parser.add_argument("--store", type=Path, help="every image's result; default: beside --out, *_images.jsonl")
     parser.add_argument("--masking", action="store_true", help="only the signs of gradient masking, from --out")

@@ -304,7 +304,7 @@ def main(argv: list[str]) -> None:
     jobs = [(d, s, source) for d, s in plan() if not args.only or d.name in args.only for source in SOURCES]
     for number, (defence, sigma, source) in enumerate(jobs):
         mine = identity(defence, sigma, source, args)
-        if number % shares != share or mine in done:
+        if (number + number // len(SOURCES)) % shares != share or mine in done:  # each part of the data to every share
             continue
         small = args.preset == "cpu" and defence.name == "certified"
         measured = row(defence, sigma, parts[source], small_preset if small else preset, args)

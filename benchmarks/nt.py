@@ -8,8 +8,9 @@ Every variant (nt_models.py: undefended, clean, NT at several lambda and h, adve
 lowered labels, noise, NT under noise) is a fine-tune of the base on the fit part of LIVE In the Wild; every row
 (nt_measure.py) is one measurement of it on the validation part: agreement and gradient norm, the paper's four attacks,
 PGD of many steps, the square attack, attack strength, signs of gradient masking, rank flips, and tau/SD under median
-smoothing. Attacks go away from the middle of the scale. With --split nt-livec and the whole of LIVEC, the split is the
-paper's own.
+smoothing, bare and behind the denoiser dms-iqa. The preset cpu measures all of it on the variants that the comparison
+rests on, and on the others what the curve over lambda needs. Attacks drive a score to the far end of the scale. With
+--split nt-livec and the whole of LIVEC, the split is the paper's own.
 
 One JSON line per row goes to --out as soon as it is there; what stands there is not computed again, and trainings go
 on from their checkpoints in --work: a run that was killed goes on. --part 0/2 and --part 1/2 share the variants between
@@ -30,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from nt_measure import ROWS, Preset, Scene, measure
+from nt_measure import FEW_ROWS, ROWS, Preset, Scene, measure
 from nt_models import Variant, base_model, plan, test_part, trained
 from nt_table import write_tables
 
@@ -49,8 +50,9 @@ PRESETS = {
         strengths=(1, 4),
     ),
     "cpu": Preset(
-        {"steps": 800, "validate_every": 100, "validation_images": 64, "checkpoint_every": 50},
-        images=0, attacked=40, steps=30, queries=500, uap=64, pairs=20, certified=8, n=300,
+        {"steps": 400, "batch": 8, "validate_every": 100, "validation_images": 64, "checkpoint_every": 50},
+        images=0, attacked=16, steps=15, queries=100, uap=32, pairs=8, certified=6, n=400, strengths=(1, 2, 4, 8),
+        dtype="bfloat16",
     ),
     "full": Preset(
         {"epochs": 16, "crops_per_image": 25, "validate_every": 500, "validation_images": 128, "checkpoint_every": 500},
@@ -98,7 +100,8 @@ def identity(variant: Variant, row: str, args: argparse.Namespace) -> dict[str, 
 def run(variant: Variant, scene: Scene, args: argparse.Namespace, common: dict[str, Any]) -> None:
     """Train the variant, and measure what is not there yet."""
     done = [row["identity"] for row in rows_there(args.out)]
-    rows = [row for row in args.rows if identity(variant, row, args) not in done]
+    asked = FEW_ROWS if args.preset == "cpu" and not variant.key else ROWS
+    rows = [row for row in args.rows if row in asked and identity(variant, row, args) not in done]
     if not rows:
         return
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 __all__ = ["ssim"]
 
@@ -47,16 +48,24 @@ def ssim(images: Tensor, clean: Tensor) -> Tensor:
 
 
 def _blur(maps: Tensor) -> Tensor:
-    """The Gaussian window on every map, rows then columns, no padding."""
-    batch, number, height, width = maps.shape
-    maps = maps.reshape(batch * number, 1, height, width)
-    rows, columns = (_kernel(side, maps) for side in (height, width))
-    maps = functional.conv2d(functional.conv2d(maps, rows.view(1, 1, -1, 1)), columns.view(1, 1, 1, -1))
-    return maps.view(batch, number, *maps.shape[2:])
+    """The Gaussian window on every map, rows then columns, no padding.
+
+    A sum of shifted maps: in float64, in which results are measured, a convolution of one channel is much slower.
+    """
+    return _along(_along(maps, 2), 3)
 
 
-def _kernel(side: int, like: Tensor) -> Tensor:
+def _along(maps: Tensor, dim: int) -> Tensor:
+    weights = _window(maps.shape[dim])
+    middle, length = len(weights) // 2, maps.shape[dim] - len(weights) + 1
+    blurred = weights[middle] * maps.narrow(dim, middle, length)
+    for place, weight in enumerate(weights[:middle]):
+        pair = maps.narrow(dim, place, length) + maps.narrow(dim, len(weights) - 1 - place, length)
+        blurred = torch.add(blurred, pair, alpha=weight)
+    return blurred
+
+
+def _window(side: int) -> list[float]:
     length = min(_WINDOW, side if side % 2 else side - 1)
-    places = torch.arange(length, dtype=torch.float64) - length // 2
-    weights = torch.exp(-(places**2) / (2 * _SIGMA**2))
-    return (weights / weights.sum()).to(like)
+    weights = [math.exp(-((place - length // 2) ** 2) / (2 * _SIGMA**2)) for place in range(length)]
+    return [weight / sum(weights) for weight in weights]
