@@ -46,17 +46,17 @@ ROOT = Path(__file__).resolve().parent.parent
 PRESETS = {
     "smoke": Preset(
         {"steps": 3, "crop": 64, "batch": 2, "validate_every": 3, "validation_images": 4, "checkpoint_every": 3},
-        images=6, attacked=2, steps=2, queries=5, uap=1, pairs=1, certified=2, n=40, side=240,
+        images=6, one_step=6, attacked=2, steps=2, queries=5, uap=1, pairs=1, certified=2, n=40, side=240,
         strengths=(1, 4),
     ),
     "cpu": Preset(
         {"steps": 400, "batch": 8, "validate_every": 100, "validation_images": 64, "checkpoint_every": 50},
-        images=0, attacked=16, steps=15, queries=100, uap=32, pairs=8, certified=6, n=400, strengths=(1, 2, 4, 8),
+        images=0, one_step=64, attacked=16, steps=15, queries=100, uap=32, pairs=8, certified=6, n=400, strengths=(1, 2, 4, 8),
         dtype="bfloat16",
     ),
     "full": Preset(
         {"epochs": 16, "crops_per_image": 25, "validate_every": 500, "validation_images": 128, "checkpoint_every": 500},
-        images=0, attacked=0, steps=100, queries=5000, uap=0, pairs=100, certified=50, n=2000,
+        images=0, one_step=0, attacked=0, steps=100, queries=5000, uap=0, pairs=100, certified=50, n=2000,
     ),
 }  # fmt: skip
 

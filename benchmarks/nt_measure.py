@@ -32,7 +32,8 @@ class Preset:
 
     Attributes:
         settings: of the training.
-        images: for clean figures and FGSM; 0: all.
+        images: for clean figures and UAP; 0: all.
+        one_step: for FGSM; 0: all.
         attacked: for attacks of many steps; 0: all.
         steps: of PGD and the perceptual attack.
         queries: of the square attack.
@@ -47,6 +48,7 @@ class Preset:
 
     settings: dict[str, Any]
     images: int
+    one_step: int
     attacked: int
     steps: int
     queries: int
@@ -129,7 +131,7 @@ def _robustness(before: np.ndarray, after: np.ndarray, scene: Scene) -> dict[str
 def by_attack(model: nn.Module, scene: Scene, name: str) -> dict[str, Any]:
     """One of the paper's four, or PGD of many steps, or the square attack."""
     preset = scene.preset
-    scene = scene.few(preset.images if name == "fgsm" else preset.attacked)
+    scene = scene.few(preset.one_step if name == "fgsm" else preset.attacked)
     options: dict[str, dict[str, Any]] = {
         "fgsm": {},
         "pgd": {"steps": preset.steps},
