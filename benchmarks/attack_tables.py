@@ -46,6 +46,53 @@ def bare_table(path: Path = FILE) -> str:
     return _table(rows("bare", path))
 
 
+def summary_table(section: str, path: Path = FILE) -> str:
+    """RMSE(before, after) over the SD of the scores, and SROCC after, of every attack in every budget."""
+    found = rows(section, path)
+    budgets = sorted({(r["job"]["norm"] != "linf", r["job"]["level"]) for r in found})
+    names = [f"{'l2' if two else 'l_inf'} {level}" for two, level in budgets]
+    lines = ["| metric | defence | attack | " + " | ".join(names) + " |", "|" + "---|" * (3 + len(names))]
+    groups = dict.fromkeys((r["job"]["metric"], r["job"]["defence"], r["job"]["attack"]) for r in found)
+    for key in groups:
+        cells = []
+        for two, level in budgets:
+            here = [
+                r for r in found
+                if (r["job"]["metric"], r["job"]["defence"], r["job"]["attack"]) == key
+                and (r["job"]["norm"] != "linf", r["job"]["level"]) == (two, level)
+            ]  # fmt: skip
+            cells.append(_brief(here[0]["robustness"]) if here else "-")
+        metric, defence, attack = key
+        names_of = (METRICS.get(metric, metric), DEFENCES.get(defence, defence), attack)
+        lines.append("| " + " | ".join((*names_of, *cells)) + " |")
+    before = {
+        (METRICS[r["job"]["metric"]], DEFENCES[r["job"]["defence"]]): (r["robustness"]["n"], r["robustness"]["clean"])
+        for r in found
+    }
+    clean = "; ".join(
+        f"{metric}{'' if defence == 'none' else ', ' + defence}: {_correlation(one)} ({n} images)"
+        for (metric, defence), (n, one) in before.items()
+    )
+    note = "In each cell: RMSE(before, after) over the SD of the scores before; SROCC after. l2: of the same length as the "
+    return "\n".join([*lines, "", f"{note}l_inf size, eps = size sqrt(d). SROCC before: {clean}."])
+
+
+def _brief(found: Row) -> str:
+    after = found["attacked"]["srocc"]
+    return f"{_number(found['rmse_over_sd'], 2)}; {'-' if after is None else format(after['value'], '.2f')}"
+
+
+def masking_table(path: Path = RESULTS / "attacks_masking.json") -> str:
+    """Signs of gradient masking, where enough attacks are there to ask."""
+    lines = ["| metric, defence, budget | flagged | clear | not checked |", "|---|---|---|---|"]
+    for name, report in json.loads(path.read_text(encoding="utf-8")).items():
+        by: dict[str, list[str]] = {"flagged": [], "clear": [], "not checked": []}
+        for check in report["checks"]:
+            by[check["state"]].append(check["name"])
+        lines.append(f"| {name} | " + " | ".join(", ".join(one) or "none" for one in by.values()) + " |")
+    return "\n".join(lines)
+
+
 def smoothed_table(path: Path = FILE) -> str:
     """Adaptive attacks on smoothed metrics."""
     return _table(rows("smoothed", path))

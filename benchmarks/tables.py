@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import attack_tables
 import smoothing_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,6 +110,15 @@ BLOCKS = {
     "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size},
     "docs/smoothing.md": smoothing_tables.BLOCKS,
     "docs/denoisers.md": smoothing_tables.DENOISER_BLOCKS,
+    "docs/attack_results.md": {
+        "attacks:bare": partial(attack_tables.summary_table, "bare"),
+        "attacks:smoothed": partial(attack_tables.summary_table, "smoothed"),
+        "attacks:masking": attack_tables.masking_table,
+        "attacks:theorem": attack_tables.theorem_table,
+        "attacks:soundness": attack_tables.soundness_table,
+        "attacks:bare-whole": attack_tables.bare_table,
+        "attacks:smoothed-whole": attack_tables.smoothed_table,
+    },
     "docs/builtin.md": {
         "builtin:size": builtin_size,
         "builtin:file": builtin_file,
