@@ -73,8 +73,8 @@ def summary_table(section: str, path: Path = FILE) -> str:
         f"{metric}{'' if defence == 'none' else ', ' + defence}: {_correlation(one)} ({n} images)"
         for (metric, defence), (n, one) in before.items()
     )
-    note = "In each cell: RMSE(before, after) over the SD of the scores before; SROCC after. l2: of the same length as the "
-    return "\n".join([*lines, "", f"{note}l_inf size, eps = size sqrt(d). SROCC before: {clean}."])
+    note = "In each cell: RMSE(before, after) over the SD of the scores before; SROCC after. l2: eps = size sqrt(d)."
+    return "\n".join([*lines, "", f"{note} SROCC before: {clean}."])
 
 
 def _brief(found: Row) -> str:
