@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from nt_figure import draw
 from nt_measure import FEW_ROWS, ROWS, Preset, Scene, measure
 from nt_models import Variant, base_model, plan, test_part, trained
 from nt_table import write_tables
@@ -138,7 +139,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tables", action="store_true", help="only the tables of docs/defenses.md, from --out")
+    parser.add_argument("--tables", action="store_true", help="only tables and figure of docs/defenses.md, from --out")
     args = parser.parse_args(argv)
     if not args.tables and args.data is None:
         parser.error("--data is needed")
@@ -148,7 +149,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
 def main(argv: list[str]) -> None:
     args = parse(argv)
     if args.tables:
-        write_tables(rows_there(args.out), ROOT / "docs" / "defenses.md")
+        rows = rows_there(args.out)
+        write_tables(rows, ROOT / "docs" / "defenses.md")
+        draw(rows, "builtin", ROOT / "docs" / "figures" / "nt.png")
         return
     torch.set_num_threads(args.threads)
     args.work = args.work / f"{args.preset} {args.split} {args.seed}".replace(" ", "_")
