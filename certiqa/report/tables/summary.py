@@ -1,0 +1,104 @@
+"""One row per defence and sigma: what it costs in agreement, what it proves, what attacks still do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from certiqa.benchmark.result import Row
+from certiqa.report import numbers
+from certiqa.report.groups import Group, attack_label, size_of
+from certiqa.report.palette import Style
+from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, row_head
+
+__all__ = ["FLOOR", "alarms_of", "summary"]
+
+FLOOR = "the floor: it must not win"
+_COLUMNS = (
+    Column("defence and σ", numeric=False),
+    Column("SROCC"),
+    Column("PLCC"),
+    Column("KROCC"),
+    Column("certified down to", "PSNR, dB: lower is stronger"),
+    Column("certified up to", "eps, l2"),
+    Column("strongest attack tried", "RMSE, units of the score"),
+    Column("the same over SD", "RMSE / SD of the scores"),
+    Column("alarms"),
+    Column("SD of the scores"),
+    Column("images"),
+)
+
+
+def summary(group: Group, styles: dict[str, Style]) -> Table:
+    """Of one metric on one data set; the best of a column is marked, among those that may win."""
+    rows = [list(_row(row, styles)) for row in group.rows]
+    may_win = [row.kind != "constant" for row in group.rows]
+    for column, turn in ((1, group.sign), (2, 1), (3, group.sign), (4, -1), (5, 1)):
+        _mark_best(rows, column, turn, may_win)
+    tones = tuple("floor" if row.kind == "constant" else "" for row in group.rows)
+    caption = f"Summary: {group.title}"
+    return Table(f"summary-{group.key}", caption, _COLUMNS, tuple(map(tuple, rows)), tones, group.key)
+
+
+def _row(row: Row, styles: dict[str, Style]) -> tuple[Cell, ...]:
+    certified = row.certified
+    worst = max(row.attacked, key=size_of, default=None)
+    alarms = alarms_of(row)
+    alarm_cell = dataclasses.replace(count(alarms), tone="alarm") if alarms else count(alarms)
+    attack = Cell("not attacked", tone="absent")
+    if worst is not None:
+        knew = "" if worst.adaptive else "; did not know the defence"
+        attack = dataclasses.replace(estimate(worst.rmse, 3, signs=True), note=f"{attack_label(worst)}{knew}")
+    if certified is None:
+        psnr = Cell("no certificate", note=row.no_certificate or "no reason was recorded", tone="absent")
+        eps = Cell("no certificate", tone="absent")
+    else:
+        psnr = estimate(certified.psnr_at_half_sd, 1)
+        eps = dataclasses.replace(
+            estimate(certified.eps_at_half_sd, 3, up=False, signs=True), note=numbers_of(certified.images, certified.n)
+        )
+        if certified.psnr_at_half_sd is None:
+            psnr = Cell("nothing at SD/2", note="the certificate of the median image is wider", tone="absent")
+    return (
+        row_head(row, styles, FLOOR if row.kind == "constant" else ""),
+        _correlation(row, row.srocc),
+        _correlation(row, row.plcc),
+        _correlation(row, row.krocc),
+        psnr,
+        eps,
+        attack,
+        fixed(worst.rmse_over_sd if worst else None, 2),
+        alarm_cell,
+        fixed(row.sd, 2),
+        count(row.images),
+    )
+
+
+def numbers_of(images: int, n: int) -> str:
+    """How much a certificate rests on."""
+    return f"{numbers.grouped(images)} images, n {numbers.grouped(n)}"
+
+
+def _correlation(row: Row, found: object) -> Cell:
+    if found is None and row.kind == "constant":
+        return Cell("undefined", tone="absent")
+    return estimate(found)  # type: ignore[arg-type]
+
+
+def alarms_of(row: Row) -> int | None:
+    """Of all attacks on the row; None where none was judged."""
+    judged = [one.alarms for one in row.attacked if one.alarms is not None]
+    return sum(judged) if judged else None
+
+
+def _mark_best(rows: list[list[Cell]], column: int, turn: int, may_win: list[bool]) -> None:
+    found = [
+        (turn * value, i)
+        for i, cells in enumerate(rows)
+        if may_win[i] and (value := cells[column].value) is not None and numbers.is_number(value)
+    ]
+    if len(found) < 2:
+        return
+    best = max(value for value, _ in found)
+    for value, i in found:
+        if value == best:
+            rows[i][column] = dataclasses.replace(rows[i][column], tone="best")
