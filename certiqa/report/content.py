@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from certiqa.benchmark.result import Comparison
-from certiqa.report.figures.attacked import attacked
+from certiqa.report.figures.attacked import ATTACKED, attacked
 from certiqa.report.figures.curves import Shown, as_figure, examples
 from certiqa.report.figures.figure import Figure
-from certiqa.report.figures.frontier import frontier
-from certiqa.report.figures.levels import levels
-from certiqa.report.figures.strength import strength
+from certiqa.report.figures.frontier import FRONTIER, frontier
+from certiqa.report.figures.levels import LEVELS, levels
+from certiqa.report.figures.strength import STRENGTH, strength
 from certiqa.report.findings import Findings, findings
 from certiqa.report.groups import Group, groups
 from certiqa.report.palette import Style, styles
@@ -23,8 +23,9 @@ from certiqa.report.tables.summary import summary
 
 __all__ = ["MOST_PANELS", "Content", "Section", "content"]
 
-MOST_PANELS = 180
-"""Of a kind in the whole report, shared by the groups; more would be too many to read, and too many bytes."""
+MOST_PANELS = 120
+"""Of a kind in the whole report, shared by the groups: more would be too many to read, and too many bytes. The
+strongest attack on each row is always there."""
 
 
 @dataclass(frozen=True)
@@ -111,28 +112,28 @@ def _sections(every: tuple[Group, ...], look: dict[str, Style], most: int) -> tu
         Section(
             "frontier",
             "Agreement against certified strength",
-            "What a certificate costs: a good defence is far to the right and high up.",
+            f"What a certificate costs: a good defence is far to the right and high up. {FRONTIER}",
             "No row has an SROCC.",
             figures=figures(*(frontier(group, look) for group in every)),
         ),
         Section(
             "attacked",
             "Certified against attacked",
-            "What an attack did to each image, and what the certificate allows.",
+            f"What an attack did to each image, and what the certificate allows. {ATTACKED}",
             "No attack kept its images.",
             figures=figures(*(figure for group in every for figure in attacked(group, look, most))),
         ),
         Section(
             "levels",
             "By quality",
-            "Whether bad or good images are moved farther.",
+            f"Whether bad or good images are moved farther. {LEVELS}",
             "No attack was cut into levels of quality.",
-            figures=figures(*(levels(group, look, max(most // 2, 1)) for group in every)),
+            figures=figures(*(levels(group, look, max(most // 10, 1)) for group in every)),
         ),
         Section(
             "strength",
             "By strength of the attack",
-            "What more budget buys an attacker.",
+            f"What more budget buys an attacker. {STRENGTH}",
             "No attack was run at more than one budget.",
             figures=figures(*(strength(group, look) for group in every)),
         ),

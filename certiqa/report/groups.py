@@ -20,7 +20,7 @@ class Group:
         data: name of the data set.
         metric: name of the metric.
         rows: in the order of the comparison.
-        sign: 1, or -1 where the undefended score falls as quality rises: the most negative correlation is then the best.
+        sign: 1, or -1 where the undefended score falls as quality rises: the most negative SROCC is then the best.
     """
 
     key: str

@@ -7,7 +7,18 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 
 from certiqa.evaluation.correlation import Estimate
 
-__all__ = ["ABSENT", "decimals", "finite", "grouped", "interval_text", "is_number", "significant", "spoken", "together"]
+__all__ = [
+    "ABSENT",
+    "decimals",
+    "finite",
+    "grouped",
+    "interval_text",
+    "is_number",
+    "shown",
+    "significant",
+    "spoken",
+    "together",
+]
 
 ABSENT = "–"
 """What a table shows for a figure that was not measured. Never a zero."""
@@ -100,6 +111,17 @@ def spoken(estimate: Estimate, places: int, unit: str = "") -> str:
     """
     shown = interval_text(estimate, places)
     return f"{decimals(estimate.value, places)}{unit}{f' {shown}' if shown else ' (no interval)'}"
+
+
+def shown(estimate: Estimate) -> str:
+    """The same with three significant digits.
+
+    >>> shown(Estimate(0.01234, (0.0111, 0.0135))), shown(Estimate(25.0, None))
+    ('0.0123 [0.0111, 0.0135]', '25.0 (no interval)')
+    """
+    if estimate.interval is None:
+        return f"{significant(estimate.value)} (no interval)"
+    return f"{significant(estimate.value)} [{', '.join(significant(end) for end in estimate.interval)}]"
 
 
 def together(names: list[str], most: int = 6) -> str:

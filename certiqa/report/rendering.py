@@ -27,7 +27,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {"md": markdown.escaped, "fenced": markdown.code, "md_table": markdown.markdown_table}
-    made.globals |= {"swatch": _swatch, "exact": repr}
+    made.globals |= {"swatch": _swatch, "symbols": _symbols, "exact": repr}
     return made
 
 
@@ -54,6 +54,16 @@ def _digest(text: str) -> str:
 
 
 def _swatch(style: Style) -> Markup:
-    """The mark of a defence in a line of text."""
-    inside = svg.mark(style, 7, 7, 4.5)
-    return svg.element("svg", inside, class_="swatch", viewBox="0 0 14 14", width=14, height=14, aria_hidden="true")
+    """The mark of a defence in a line of text: it is drawn once in the page, and referred to."""
+    return svg.element("svg", svg.element("use", href=f"#{_mark_key(style)}"), class_="swatch", aria_hidden="true")
+
+
+def _symbols(styles: dict[str, Style]) -> Markup:
+    """The marks that the page refers to, each once."""
+    every = {_mark_key(style): style for style in styles.values()}
+    drawn = [svg.element("symbol", svg.mark(s, 7, 7, 4.5), id=key, viewBox="0 0 14 14") for key, s in every.items()]
+    return svg.element("svg", *drawn, width=0, height=0, class_="symbols", aria_hidden="true")
+
+
+def _mark_key(style: Style) -> str:
+    return f"mark-{style.colour}-{style.mark}"

@@ -22,6 +22,8 @@ __all__ = [
     "joined",
     "line",
     "mark",
+    "marks",
+    "number",
     "path",
     "picture",
     "polyline",
@@ -100,17 +102,18 @@ def circle(x: float, y: float, radius: float, fill: str, **more: object) -> Mark
     return element("circle", cx=x, cy=y, r=radius, fill=f"var(--{fill})", **more)
 
 
-def mark(style: Style, x: float, y: float, size: float = 4.0, hollow: bool = False) -> Markup:
+def mark(style: Style, x: float, y: float, size: float = 4.0) -> Markup:
     """The mark of a defence, with an edge in the page's colour so that marks that overlap can be told apart."""
-    colour, edge = f"var(--{style.colour})", "var(--card)"
-    return element(
-        "path",
-        d=_MARKS[style.mark],
-        transform=f"translate({number(x)} {number(y)})scale({number(size)})",
-        fill=edge if hollow else colour,
-        stroke=colour if hollow else edge,
-        stroke_width=".45" if hollow else ".25",
-    )
+    return marks(style, [(x, y)], size)
+
+
+def marks(style: Style, places: list[tuple[float, float]], size: float = 4.0) -> Markup:
+    """The same mark at each place."""
+    drawn = [
+        element("path", d=_MARKS[style.mark], transform=f"translate({number(x)} {number(y)})scale({number(size)})")
+        for x, y in places
+    ]
+    return element("g", *drawn, fill=f"var(--{style.colour})", stroke="var(--card)", stroke_width=".25")
 
 
 def text(x: float, y: float, said: str, anchor: str = "start", fill: str = "quiet", **more: object) -> Markup:

@@ -61,6 +61,7 @@ class Table:
         rows: of as many cells.
         tones: of whole rows: "" or "floor".
         group: key of the group that it belongs to.
+        dense: whether it is long, and is written with as few bytes as will do: no values behind the texts, no sorting.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     tones: tuple[str, ...] = ()
     group: str = ""
+    dense: bool = False
 
     def tone(self, index: int) -> str:
         """Of one row."""

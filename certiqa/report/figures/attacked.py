@@ -14,11 +14,20 @@ from certiqa.report.palette import Style
 from certiqa.report.scale import range_of
 from certiqa.report.tables.attacks import inside_words, points
 
-__all__ = ["attacked"]
+__all__ = ["ATTACKED", "attacked"]
+
+ATTACKED = (
+    "Images lie from the lowest score to the highest, on one scale for all panels. The bar is what the certificate "
+    "allows for the length that the attack really has; the dash is the score before, the dot the score after. A "
+    "score after that lies outside of its bar is a cross. That is an alarm only where the median certainly left the "
+    "interval, as a printed score is itself a sample. Without a certificate, a thin line joins before and after: "
+    "nothing bounds it."
+)
+"""How to read it."""
 
 
 def attacked(group: Group, styles: dict[str, Style], most: int) -> tuple[Figure, ...]:
-    """Two figures at most: every row under its strongest attack, then under the others, ``most`` panels in all."""
+    """Two figures at most: every row under its strongest attack; then the others, as far as ``most`` panels reach."""
     first: list[tuple[Row, Attacked]] = []
     others: list[tuple[Row, Attacked]] = []
     for row in group.rows:
@@ -26,13 +35,13 @@ def attacked(group: Group, styles: dict[str, Style], most: int) -> tuple[Figure,
         first += [(row, one) for one in kept[:1]]
         others += [(row, one) for one in kept[1:]]
     others.sort(key=lambda pair: size_of(pair[1]), reverse=True)
-    shown, rest = first[:most], others[: max(most - len(first), 0)]
-    left = len(first) + len(others) - len(shown) - len(rest)
+    rest = others[: max(most - len(first), 0)]
+    left = len(others) - len(rest)
     note = (f"{left} more panels of weaker attacks are left out here; the comparison's JSON has them.",) if left else ()
     found = []
-    if shown:
+    if first:
         title = f"Attacked scores with certified bands: {group.title}"
-        found.append(_figure(f"attacked-{group.key}", title, group, shown, styles, () if rest else note))
+        found.append(_figure(f"attacked-{group.key}", title, group, first, styles, () if rest else note))
     if rest:
         title = f"The other attacks: {group.title}"
         found.append(_figure(f"attacked-others-{group.key}", title, group, rest, styles, note))
@@ -47,17 +56,15 @@ def _figure(
     styles: dict[str, Style],
     notes: tuple[str, ...],
 ) -> Figure:
-    panels = tuple(_panel(f"{key}-{i}", row, one, styles[row.defence]) for i, (row, one) in enumerate(pairs, 1))
+    scores = range_of([v for _, one in pairs for p in one.points for v in (p.before, p.after, p.lower, p.upper)])
+    panels = tuple(_panel(f"{key}-{i}", row, one, styles[row.defence], scores) for i, (row, one) in enumerate(pairs, 1))
     return Figure(
         key,
         title,
-        "The attacked images from the lowest score to the highest. The bar is what the certificate allows for the "
-        "length that the attack really has; the dash is the score before, the dot the score after. A dot outside of "
-        "its bar is a cross; it is an alarm only where the median certainly left (see alarms), as one printed score is "
-        "itself a sample. Without a certificate, a thin line joins before and after.",
+        ATTACKED,
         panels,
         _legend(),
-        points(f"{key}-data", f"Behind the figure. {title}", pairs, styles),
+        None,
         group.key,
         notes,
     )
@@ -79,12 +86,11 @@ def _cross(x: float, y: float) -> Markup:
     return svg.path(f"M{x - 3.5:.1f} {y - 3.5:.1f}l7 7m0-7l-7 7", stroke="alarm", stroke_width=2)
 
 
-def _panel(key: str, row: Row, one: Attacked, style: Style) -> Panel:
+def _panel(key: str, row: Row, one: Attacked, style: Style, scores: tuple[float, float]) -> Panel:
     drawn = sorted(
         (p for p in one.points if is_number(p.before) and is_number(p.after)), key=lambda p: (p.before, p.image)
     )
-    values = [v for p in drawn for v in (p.before, p.after, p.lower, p.upper)]
-    axes = Axes.of((-0.7, max(len(drawn), 1) - 0.3), range_of(list(values)))
+    axes = Axes.of((-0.7, max(len(drawn), 1) - 0.3), scores, foot=24.0)
     colour = style.colour if style.colour != "ink" else "accent"
     pieces = [
         axes.frame(f"{len(drawn)} images, by score before", "score", []),
@@ -101,6 +107,7 @@ def _panel(key: str, row: Row, one: Attacked, style: Style) -> Panel:
     return Panel(
         f"{heading} ({inside} inside{alarms})" if inside else f"{heading} (no certificate)",
         Drawing(svg.joined(pieces), axes.width, axes.height, heading, f"{said}{alarms}.", key),
+        data=points(f"{key}-data", f"Behind the figure. {heading}", one),
     )
 
 

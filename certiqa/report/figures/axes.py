@@ -41,11 +41,15 @@ class Axes:
         *,
         turned: bool = False,
         strip: float = 0.0,
+        foot: float = _BOTTOM,
     ) -> Axes:
-        """Of two ranges; ``turned`` has the larger x on the left; ``strip`` is left free before the x axis."""
+        """Of two ranges; ``turned`` has the larger x on the left; ``strip`` is left free before the x axis.
+
+        ``foot`` is the room below it.
+        """
         left, right = _LEFT + strip, width - _RIGHT
         x = Scale(xs[0], xs[1], right, left) if turned else Scale(xs[0], xs[1], left, right)
-        return cls(x, Scale(ys[0], ys[1], height - _BOTTOM, _TOP), width, height)
+        return cls(x, Scale(ys[0], ys[1], height - foot, _TOP), width, height)
 
     @property
     def left(self) -> float:
@@ -64,8 +68,8 @@ class Axes:
 
     @property
     def bottom(self) -> float:
-        """Of the plot."""
-        return self.height - _BOTTOM
+        """Of the plot: where the y axis starts."""
+        return self.y.start
 
     def frame(self, x_label: str, y_label: str, x_ticks: list[tuple[float, str]] | None = None) -> Markup:
         """Grid, ticks and labels; ``x_ticks`` replaces the round numbers of the x axis."""
@@ -87,6 +91,8 @@ class Axes:
         pieces.append(svg.text(4.0, 13.0, y_label))
         return svg.joined(pieces)
 
-    def whisker(self, x: float, low: float, high: float, stroke: str) -> Markup:
-        """An interval upwards at a place."""
-        return svg.line(x, self.y(low), x, self.y(high), stroke, stroke_width=1, opacity=".65")
+    def whiskers(self, ends: list[tuple[float, float, float]], stroke: str) -> Markup:
+        """Intervals upwards, each at a place with a low and a high end: one path."""
+        there = [(x, low, high) for x, low, high in ends if low <= high]  # nothing is drawn for NaN
+        d = "".join(f"M{svg.number(x)} {svg.number(self.y(low))}V{svg.number(self.y(high))}" for x, low, high in there)
+        return svg.path(d, stroke=stroke, stroke_width=1, opacity=".65") if d else Markup("")

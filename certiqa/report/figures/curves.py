@@ -74,7 +74,8 @@ def _end(value: float | None, up: bool) -> Cell:
 
 def _described(one: Example) -> str:
     both = [
-        f"up to eps {significant(e, 3, up=False)} it stays in [{significant(a, 4, up=False)}, {significant(b, 4, up=True)}]"
+        f"up to eps {significant(e, 3, up=False)} it stays in "
+        f"[{significant(a, 4, up=False)}, {significant(b, 4, up=True)}]"
         for e, a, b in zip(one.eps, one.lower, one.upper, strict=False)
         if is_number(a) and is_number(b)
     ]

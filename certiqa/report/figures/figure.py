@@ -34,11 +34,13 @@ class Panel:
         heading: above it; empty for a figure of one panel.
         drawing: as it is shown where there is only room for one panel in a row.
         wide: another one for wide pages, or None.
+        data: the numbers behind this panel alone, or None.
     """
 
     heading: str
     drawing: Drawing
     wide: Drawing | None = None
+    data: Table | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Figure:
         caption: how to read it.
         panels: at least one.
         legend: what colours and marks mean.
-        data: the table behind it; None where another table of the page is.
+        data: the table behind all of it; None where each panel has its own.
         group: key of the group that it belongs to.
     """
 

@@ -14,7 +14,13 @@ from certiqa.report.palette import Style
 from certiqa.report.scale import range_of
 from certiqa.report.tables.attacks import levels as levels_table
 
-__all__ = ["levels"]
+__all__ = ["LEVELS", "levels"]
+
+LEVELS = (
+    "RMSE between the scores before and after, for the attacked images in levels of their human scores, the worst on "
+    "the left. Bars are intervals. The mean gains are in the tables behind the figures."
+)
+"""How to read it."""
 
 
 def levels(group: Group, styles: dict[str, Style], most: int) -> Figure | None:
@@ -39,11 +45,10 @@ def levels(group: Group, styles: dict[str, Style], most: int) -> Figure | None:
     return Figure(
         key,
         title,
-        "RMSE between the scores before and after, for the attacked images in five levels of their human scores, the "
-        "worst on the left. Bars are intervals. The mean gains are in the table behind the figure.",
+        LEVELS,
         panels,
         entries([row for row, _ in pairs], styles, dashes),
-        levels_table(f"{key}-data", f"Behind the figure. {title}", pairs, styles),
+        levels_table(f"{key}-data", f"Behind the figure. {title}", pairs),
         group.key,
         (f"{left} weaker attacks are left out here; the comparison's JSON has them.",) if left else (),
     )
@@ -79,10 +84,6 @@ def _line(
     style = styles[row.defence]
     there = [(i, level.rmse) for i, level in enumerate(one.levels) if is_number(level.rmse.value)]
     points = [(axes.x(i + offset), axes.y(rmse.value)) for i, rmse in there]
-    bars = [
-        axes.whisker(x, *rmse.interval, style.colour)
-        for (x, _), (_, rmse) in zip(points, there, strict=True)
-        if rmse.interval is not None
-    ]
-    marks = [svg.mark(style, x, y, 3.4) for x, y in points]
-    return svg.joined([*bars, svg.polyline(points, style.colour, dashes[row_label(row)]), *marks])
+    bars = [(axes.x(i + offset), *rmse.interval) for i, rmse in there if rmse.interval is not None]
+    drawn = [axes.whiskers(bars, style.colour), svg.polyline(points, style.colour, dashes[row_label(row)])]
+    return svg.joined([*drawn, svg.marks(style, points, 3.4)])

@@ -15,7 +15,13 @@ from certiqa.report.palette import Style
 from certiqa.report.scale import range_of, tick_text
 from certiqa.report.tables.attacks import attacks as attacks_table
 
-__all__ = ["strength"]
+__all__ = ["STRENGTH", "strength"]
+
+STRENGTH = (
+    "RMSE between the scores before and after, as the attack is allowed more. Bars are intervals. It shows what an "
+    "attack did, not the most that one can do: a line may only be too low."
+)
+"""How to read it."""
 
 _UNITS = {"linf": "l_inf budget, grey levels", "l2": "l2 budget", "ssim": "SSIM budget"}
 _Curve = list[tuple[float, Estimate]]
@@ -48,8 +54,7 @@ def strength(group: Group, styles: dict[str, Style]) -> Figure | None:
     return Figure(
         key,
         title,
-        "RMSE between the scores before and after, as the attack is allowed more. Bars are intervals. An attack is "
-        "what an attacker did, not the most that one can do: a line may only be too low.",
+        STRENGTH,
         panels,
         entries(rows, styles, dashes),
         attacks_table(group, styles)
@@ -87,9 +92,5 @@ def _drawing(
 
 def _line(axes: Axes, curve: _Curve, style: Style, dashes: str | None) -> Markup:
     points = [(axes.x(size), axes.y(rmse.value)) for size, rmse in curve]
-    bars = [
-        axes.whisker(axes.x(size), *rmse.interval, style.colour) for size, rmse in curve if rmse.interval is not None
-    ]
-    return svg.joined(
-        [*bars, svg.polyline(points, style.colour, dashes), *(svg.mark(style, x, y, 3.4) for x, y in points)]
-    )
+    bars = axes.whiskers([(axes.x(s), *rmse.interval) for s, rmse in curve if rmse.interval is not None], style.colour)
+    return svg.joined([bars, svg.polyline(points, style.colour, dashes), svg.marks(style, points, 3.4)])

@@ -23,14 +23,14 @@ class Findings:
         alarms: certificates that failed; empty where none did.
         incomplete: what is missing; empty where everything is there.
         opening: what was compared.
-        found: per group, its sentences.
+        found: per group, what about (agreement, certificate, attack) and the sentences on it.
         cautions: what a reader must know before quoting.
     """
 
     alarms: tuple[str, ...]
     incomplete: tuple[str, ...]
     opening: str
-    found: tuple[tuple[Group, tuple[str, ...]], ...]
+    found: tuple[tuple[Group, tuple[tuple[str, str], ...]], ...]
     cautions: tuple[str, ...]
 
 
@@ -41,8 +41,16 @@ def findings(comparison: Comparison) -> Findings:
         alarms(comparison),
         incomplete(comparison),
         _opening(comparison, every),
-        tuple((group, (*agreement(group), *certified(group), *moved(group))) for group in every),
+        tuple((group, _about(group)) for group in every),
         cautions(comparison, every),
+    )
+
+
+def _about(group: Group) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Agreement", " ".join(agreement(group))),
+        ("Certificates", " ".join(certified(group))),
+        ("Attacks", " ".join(moved(group))),
     )
 
 

@@ -44,16 +44,17 @@ def _strongest(reached: list[tuple[float, Estimate, Row]]) -> str:
     eps = row.certified.eps_at_half_sd.value if row.certified else None
     confidence = f"{100 * (1 - row.certified.alpha):.12g}" if row.certified else ""
     said = (
-        f"The strongest certificate is that of {row_label(row)}: for the median image, every attack weaker than "
+        f"The strongest certificate is that of {row_label(row)}: for the median image, every attack of a PSNR above "
         f"{spoken(psnr, 1, ' dB')} (l2 up to {significant(eps, 3, up=False)}) moves the smoothed score by at most "
         f"half an SD, each image at {confidence} % confidence"
     )
     if row.srocc is not None and is_number(row.srocc.value):
         said += f"; its SROCC is {spoken(row.srocc, 3)}"
-    if len(reached) == 1:
+    others = [one for one in reached[1:] if one[2].defence != row.defence]
+    if not others:
         return f"{said}."
-    other, second = reached[1][2], reached[1][1]
+    _, second, other = others[0]
     meet = {True: ", with intervals that overlap", False: ", with intervals that do not overlap", None: ""}
     behind = decimals(second.value - psnr.value, 1)
-    how = "is as strong" if second.value == psnr.value else f"follows {behind} dB behind"
+    how = "is as strong" if second.value == psnr.value else f"is the next defence, {behind} dB behind"
     return f"{said}. {row_label(other)} {how}{meet[overlap(psnr, second)]}."

@@ -53,7 +53,7 @@ def cautions(comparison: Comparison, every: tuple[Group, ...]) -> tuple[str, ...
     if unaware:
         found.append(
             f"{counted(unaware, 'run of attacks', 'runs of attacks')} on defended rows did not know the defence. "
-            "Such an attack was made on the undefended metric; one that knows the defence can only be stronger."
+            "Such an attack was made on the undefended metric; one that knows the defence may move it much farther."
         )
     return (*found, *_proofs(comparison))
 

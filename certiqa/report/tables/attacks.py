@@ -6,9 +6,9 @@ import dataclasses
 
 from certiqa.benchmark.result import Attacked, Row
 from certiqa.report import numbers
-from certiqa.report.groups import Group
+from certiqa.report.groups import Group, attack_label, row_label
 from certiqa.report.palette import Style
-from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, plain, row_head, words
+from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, plain, rounded, row_head, words
 
 __all__ = ["attacks", "inside_words", "levels", "points"]
 
@@ -70,21 +70,21 @@ def _inside(one: Attacked) -> Cell:
     return plain(said, float(said.split()[0])) if said else words(None)
 
 
-def levels(key: str, caption: str, found: list[tuple[Row, Attacked]], styles: dict[str, Style]) -> Table:
+def levels(key: str, caption: str, found: list[tuple[Row, Attacked]]) -> Table:
     """A row per quality level of each attack."""
     columns = (
-        *_ATTACK,
-        Column("MOS from"),
-        Column("to"),
+        Column("defence and σ", numeric=False),
+        Column("attack", numeric=False),
+        Column("MOS of the level"),
         Column("RMSE", "units of the score"),
         Column("mean gain", "units of the score"),
         Column("images"),
     )
     rows = tuple(
         (
-            *_head(row, one, styles),
-            fixed(level.low, 2),
-            fixed(level.high, 2),
+            words(row_label(row)),
+            words(attack_label(one)),
+            Cell(f"{numbers.decimals(level.low, 2)} to {numbers.decimals(level.high, 2)}"),
             estimate(level.rmse, 3, signs=True),
             estimate(level.gain, 3, signs=True),
             count(level.images),
@@ -92,36 +92,33 @@ def levels(key: str, caption: str, found: list[tuple[Row, Attacked]], styles: di
         for row, one in found
         for level in one.levels
     )
-    return Table(key, caption, columns, rows)
+    return Table(key, caption, columns, rows, dense=True)
 
 
-def points(key: str, caption: str, found: list[tuple[Row, Attacked]], styles: dict[str, Style]) -> Table:
+def points(key: str, caption: str, one: Attacked) -> Table:
     """A row per attacked image; bands are rounded outwards."""
     columns = (
-        *_ATTACK,
         Column("image", numeric=False),
         Column("MOS"),
         Column("before", "score"),
         Column("after", "score"),
         Column("certified from", "score"),
         Column("to", "score"),
-        Column("inside", numeric=False),
+        Column("inside"),
     )
     rows = tuple(
         (
-            *(Cell(cell.text) for cell in _head(row, one, styles)),
             words(point.image),
-            fixed(point.mos, 2),
-            fixed(point.before, 2),
-            fixed(point.after, 2),
+            rounded(point.mos),
+            rounded(point.before, 4),
+            rounded(point.after, 4),
             _end(point.lower, point.inside, up=False),
             _end(point.upper, point.inside, up=True),
             _verdict(point.inside),
         )
-        for row, one in found
         for point in one.points
     )
-    return Table(key, caption, columns, rows)
+    return Table(key, caption, columns, rows, dense=True)
 
 
 def _end(value: float | None, inside: bool | None, up: bool) -> Cell:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-from certiqa.benchmark.result import Row
+from certiqa.benchmark.result import Attacked, Row
 from certiqa.report import numbers
 from certiqa.report.groups import Group, attack_label, size_of
 from certiqa.report.palette import Style
-from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, row_head
+from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, row_head, words
 
 __all__ = ["FLOOR", "alarms_of", "summary"]
 
@@ -22,9 +22,11 @@ _COLUMNS = (
     Column("certified up to", "eps, l2"),
     Column("strongest attack tried", "RMSE, units of the score"),
     Column("the same over SD", "RMSE / SD of the scores"),
+    Column("which attack", numeric=False),
     Column("alarms"),
     Column("SD of the scores"),
     Column("images"),
+    Column("why no certificate", numeric=False),
 )
 
 
@@ -44,20 +46,16 @@ def _row(row: Row, styles: dict[str, Style]) -> tuple[Cell, ...]:
     worst = max(row.attacked, key=size_of, default=None)
     alarms = alarms_of(row)
     alarm_cell = dataclasses.replace(count(alarms), tone="alarm") if alarms else count(alarms)
-    attack = Cell("not attacked", tone="absent")
-    if worst is not None:
-        knew = "" if worst.adaptive else "; did not know the defence"
-        attack = dataclasses.replace(estimate(worst.rmse, 3, signs=True), note=f"{attack_label(worst)}{knew}")
+    attack = estimate(worst.rmse, 3, signs=True) if worst else Cell("not attacked", tone="absent")
+    why = words(None)
     if certified is None:
-        psnr = Cell("no certificate", note=row.no_certificate or "no reason was recorded", tone="absent")
-        eps = Cell("no certificate", tone="absent")
+        psnr = eps = Cell("no certificate", tone="absent")
+        why = words(row.no_certificate or "no reason was recorded")
     else:
         psnr = estimate(certified.psnr_at_half_sd, 1)
-        eps = dataclasses.replace(
-            estimate(certified.eps_at_half_sd, 3, up=False, signs=True), note=numbers_of(certified.images, certified.n)
-        )
+        eps = estimate(certified.eps_at_half_sd, 3, up=False, signs=True)
         if certified.psnr_at_half_sd is None:
-            psnr = Cell("nothing at SD/2", note="the certificate of the median image is wider", tone="absent")
+            psnr = Cell("none at SD/2", tone="absent")
     return (
         row_head(row, styles, FLOOR if row.kind == "constant" else ""),
         _correlation(row, row.srocc),
@@ -67,15 +65,16 @@ def _row(row: Row, styles: dict[str, Style]) -> tuple[Cell, ...]:
         eps,
         attack,
         fixed(worst.rmse_over_sd if worst else None, 2),
+        words(_which(worst) if worst else None),
         alarm_cell,
         fixed(row.sd, 2),
         count(row.images),
+        why,
     )
 
 
-def numbers_of(images: int, n: int) -> str:
-    """How much a certificate rests on."""
-    return f"{numbers.grouped(images)} images, n {numbers.grouped(n)}"
+def _which(one: Attacked) -> str:
+    return f"{attack_label(one)}{'' if one.adaptive else ' (did not know the defence)'}"
 
 
 def _correlation(row: Row, found: object) -> Cell:
