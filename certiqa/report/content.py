@@ -103,9 +103,9 @@ def _sections(every: tuple[Group, ...], look: dict[str, Style], most: int) -> tu
         Section(
             "summary",
             "Summary",
-            "One row per defence and sigma. Agreement is with human scores, over the images in the last column. A "
-            "certificate covers every attack up to its size; an attack only shows what one attacker managed. "
-            "Brackets are intervals; the best of a column is underlined.",
+            "One row per defence and sigma. Agreement is with human scores, over all images of the row. A certificate "
+            "covers every attack up to its size; an attack only shows what one attacker managed. Brackets are "
+            "intervals; the best of a column is underlined.",
             "There are no rows.",
             tables(*(summary(group, look) for group in every)),
         ),

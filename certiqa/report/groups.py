@@ -72,7 +72,7 @@ def series_label(row: Row) -> str:
 
 def row_label(row: Row) -> str:
     """Defence, resolution and sigma."""
-    return series_label(row) if row.sigma is None else f"{series_label(row)}, σ {row.sigma:g}"
+    return series_label(row) if row.sigma is None else f"{series_label(row)}, σ\u00a0{row.sigma:g}"
 
 
 def attack_label(one: Attacked) -> str:

@@ -27,7 +27,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {"md": markdown.escaped, "fenced": markdown.code, "md_table": markdown.markdown_table}
-    made.globals |= {"swatch": _swatch, "symbols": _symbols, "exact": repr}
+    made.globals |= {"swatch": _swatch, "symbols": _symbols}
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -39,5 +40,13 @@ def _lines(table: dict[str, Any], path: tuple[str, ...]) -> list[str]:
         elif value is None:
             found.append(f"# {key} is not set")
         else:
-            found.append(f"{key} = {json.dumps(value, ensure_ascii=False, default=str)}")
+            found.append(f"{key} = {_value(value)}")
     return found + below
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_value(one) for one in value)}]"
+    return json.dumps(value, ensure_ascii=False, default=str)

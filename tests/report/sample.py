@@ -64,9 +64,7 @@ def attacked(random_, row, attack, budget, size, points, certified):
         if certified:
             width = 1.2 * rmse + 0.15 * sd
             lower, upper = before - width * 1.05, before + width
-            found.append(
-                Banded(f"{i:04d}.bmp", 1 + before / 20, before, after, lower, upper, lower <= after <= upper)
-            )
+            found.append(Banded(f"{i:04d}.bmp", 1 + before / 20, before, after, lower, upper, lower <= after <= upper))
         else:
             found.append(Banded(f"{i:04d}.bmp", 1 + before / 20, before, after, None, None, None))
     constant = row["kind"] == "constant"
@@ -96,6 +94,7 @@ def one_row(random_, data, metric, base, sd, entry, i, points=40, certificate=Tr
     srocc = None if kept[i] is None else base * kept[i]
     sigma = sigmas[i]
     has = kind == "certified" and certificate
+    draws = 4 if sigma else 1
     told = {"sd": sd, "kept_movement": movement, "kind": kind, "defence": name, "srocc": srocc}
     return Row(
         metric, data, name, kind, sigma, 192 if name == "certified metric" else None, 447, 4 if sigma else 1,
@@ -110,7 +109,7 @@ def one_row(random_, data, metric, base, sd, entry, i, points=40, certificate=Tr
             attacked(random_, told, attack, budget, strength * size, points, has)
             for attack, strength in ATTACKS for budget, size in BUDGETS
         ),
-        None if name == "AT" else Cost(4 if sigma else 1, 0.022 * (4 if sigma else 1) * (1 + movement), None if i else 812.5),
+        None if name == "AT" else Cost(draws, 0.022 * draws * (1 + movement), None if i else 812.5),
         None if kind == "constant" else f"{metric}{name}".encode().hex().ljust(64, "0")[:64],
         "d" * 64 if name.startswith("DMS") else None,
     )  # fmt: skip
@@ -129,9 +128,9 @@ def example(i, defence="DMS-IQA", sigma=0.12, picture=True):
     lower = tuple(None if k > 13 else 48 - w for k, w in enumerate(width))
     upper = tuple(None if k > 12 else 48 + 0.9 * w for k, w in enumerate(width))
     return Example(
-        "livec", f"{i:04d}.bmp", 3.2, defence, sigma, thumbnail((40, 80 * (i % 3), 200)) if picture else None, 48.0, eps,
-        lower, upper, "With probability at least 99.9 %, no change of the image of l2 length at most 0.1 takes the smoothed "
-        "median out of [40.39, 55.0].",
+        "livec", f"{i:04d}.bmp", 3.2, defence, sigma, thumbnail((40, 80 * (i % 3), 200)) if picture else None, 48.0,
+        eps, lower, upper, "With probability at least 99.9 %, no change of the image of l2 length at most 0.1 takes the "
+        "smoothed median out of [40.39, 55.0].",
     )  # fmt: skip
 
 
@@ -172,7 +171,7 @@ def comparison(rows=(), **more):
         "machine": {"processor": "x86_64", "cores": 2, "threads": 1, "device": "cpu"},
         "seconds": 86400.0, "complete": True, "missing": (),
         "datasets": (
-            {"name": "livec", "part": "test", "images": 232, "contents": 232, "mos_range": [3.4, 92.4], "licence": "research"},
+            {"name": "livec", "part": "test", "images": 232, "mos_range": [3.4, 92.4], "licence": "research"},
             {"name": "agiqa3k", "part": "test", "images": 447, "contents": 45, "mos_range": [0, 5], "licence": None},
         ),
         "examples": (),
@@ -226,6 +225,8 @@ def large():
     for data in ("livec", "agiqa3k", "koniq10k"):
         for number in range(4):
             for entry in DEFENCES:
-                for i in range(len(entry[2])):
-                    rows.append(one_row(random_, data, f"metric-{number}", 0.7, 12.0, entry, i, points=50))
+                rows += [
+                    one_row(random_, data, f"metric-{number}", 0.7, 12.0, entry, i, points=50)
+                    for i in range(len(entry[2]))
+                ]
     return comparison(tuple(rows))

@@ -57,7 +57,7 @@ def _thumbnail(text: str | None) -> str | None:
 
 
 def _shown(key: str, one: Example, style: Style) -> Shown:
-    heading = f"{one.image} under {one.defence}, σ {one.sigma:g}"
+    heading = f"{one.image} under {one.defence}, σ\u00a0{one.sigma:g}"
     columns = (Column("eps", "l2"), Column("median at least", "score"), Column("median at most", "score"))
     rows = tuple(
         (plain(significant(eps, 4, up=False), eps), _end(low, up=False), _end(high, up=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from markupsafe import Markup
 
 from certiqa.benchmark.result import Attacked, Row
@@ -13,6 +15,7 @@ from certiqa.report.groups import Group, budget_parts, row_label
 from certiqa.report.numbers import decimals, is_number
 from certiqa.report.palette import Style
 from certiqa.report.scale import range_of, tick_text
+from certiqa.report.table import Table
 from certiqa.report.tables.attacks import attacks as attacks_table
 
 __all__ = ["STRENGTH", "strength"]
@@ -57,11 +60,14 @@ def strength(group: Group, styles: dict[str, Style]) -> Figure | None:
         STRENGTH,
         panels,
         entries(rows, styles, dashes),
-        attacks_table(group, styles)
-        .only("defence and σ", "attack", "budget", "objective", "RMSE")
-        .renamed(f"{key}-data", f"Behind the figure. {title}"),
+        replace(_table(group, styles), key=f"{key}-data", caption=f"Behind the figure. {title}"),
         group.key,
     )
+
+
+def _table(group: Group, styles: dict[str, Style]) -> Table:
+    found = attacks_table(group, styles).only("defence and σ", "attack", "budget", "objective", "RMSE")
+    return replace(found, dense=True)
 
 
 def _place(one: Attacked) -> tuple[str, float] | None:
