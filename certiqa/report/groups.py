@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from certiqa.benchmark.result import Attacked, Comparison, Row
 from certiqa.report.numbers import is_number
 
-__all__ = ["Group", "attack_label", "budget_parts", "groups", "row_label", "series_label", "size_of"]
+__all__ = ["Group", "alarms_of", "attack_label", "budget_parts", "groups", "row_label", "series_label", "size_of"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class Group:
         data: name of the data set.
         metric: name of the metric.
         rows: in the order of the comparison.
-        sign: 1, or -1 where the undefended score falls as quality rises: the most negative SROCC is then the best.
+        sign: 1, or -1 where the undefended score (without one: the score of the largest SROCC) falls as quality rises:
+            the most negative SROCC is then the best.
     """
 
     key: str
@@ -61,8 +62,14 @@ def _slug(name: str) -> str:
 
 
 def _sign(rows: list[Row]) -> int:
-    undefended = next((r.srocc for r in rows if r.kind == "none" and r.srocc and is_number(r.srocc.value)), None)
-    return -1 if undefended is not None and undefended.value < 0 else 1
+    there = [
+        (row.kind == "none", abs(row.srocc.value), row.srocc.value) for row in rows if row.srocc and _has_srocc(row)
+    ]
+    return -1 if max(there, default=(True, 0.0, 0.0))[2] < 0 else 1
+
+
+def _has_srocc(row: Row) -> bool:
+    return row.kind != "constant" and row.srocc is not None and is_number(row.srocc.value)
 
 
 def series_label(row: Row) -> str:
@@ -73,6 +80,12 @@ def series_label(row: Row) -> str:
 def row_label(row: Row) -> str:
     """Defence, resolution and sigma."""
     return series_label(row) if row.sigma is None else f"{series_label(row)}, σ\u00a0{row.sigma:g}"
+
+
+def alarms_of(row: Row) -> int | None:
+    """Of all attacks on the row; None where none was judged."""
+    judged = [one.alarms for one in row.attacked if one.alarms is not None]
+    return sum(judged) if judged else None
 
 
 def attack_label(one: Attacked) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from certiqa.report import markdown, svg
+from certiqa.report import markdown, numbers, svg
 from certiqa.report.content import Content
 from certiqa.report.palette import DARK, LIGHT, Style
 
@@ -26,7 +26,12 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"md": markdown.escaped, "fenced": markdown.code, "md_table": markdown.markdown_table}
+    made.filters |= {
+        "md": markdown.escaped,
+        "fenced": markdown.code,
+        "decimals": numbers.decimals,
+        "md_table": markdown.markdown_table,
+    }
     made.globals |= {"swatch": _swatch, "symbols": _symbols}
     return made
 

@@ -129,8 +129,8 @@ def example(i, defence="DMS-IQA", sigma=0.12, picture=True):
     upper = tuple(None if k > 12 else 48 + 0.9 * w for k, w in enumerate(width))
     return Example(
         "livec", f"{i:04d}.bmp", 3.2, defence, sigma, thumbnail((40, 80 * (i % 3), 200)) if picture else None, 48.0,
-        eps, lower, upper, "With probability at least 99.9 %, no change of the image of l2 length at most 0.1 takes the "
-        "smoothed median out of [40.39, 55.0].",
+        eps, lower, upper, "With probability at least 99.9 %, no change of the image of l2 length at most 0.1 takes "
+        "the smoothed median out of [40.39, 55.0].",
     )  # fmt: skip
 
 

@@ -50,6 +50,9 @@ def test_agreement(made, base, others, parts):
 
 def test_agreement_without_the_undefended_or_without_anything(made):
     assert "not there to compare with" in said(made, row(made, "A"))["Agreement"]
+    turned = said(made, row(made, "A", -0.5), row(made, "B", 0.1))["Agreement"]
+    assert "most negative is the best" in turned
+    assert "A, σ 0.1 agrees best" in turned
     assert said(made, row(made, "A", None))["Agreement"] == "No SROCC with human scores is there."
     assert said(made, row(made, "A", Estimate(float("nan"), None)))["Agreement"].startswith("No SROCC")
 
@@ -64,10 +67,30 @@ def test_the_strongest_certificate_is_the_one_of_least_psnr(made):
     assert "No certificate: undefended and C." in text
 
 
+def test_a_row_with_alarms_is_never_the_strongest(made, read, tmp_path):
+    from certiqa.report import write
+
+    rows = (undefended(made), row(made, "A", psnr=70.0, alarms=0), row(made, "B", psnr=60.0, alarms=1))
+    text = said(made, *rows)["Certificates"]
+    assert "that of A, σ 0.1" in text
+    assert "Left out because of soundness alarms: B, σ 0.1." in text
+    assert "none of them can be quoted" in said(made, *rows[2:])["Certificates"]
+    page = read(write(made.comparison(rows), tmp_path)[0].read_text(encoding="utf-8"))
+    summary = next(table for key, table in page.tables.items() if key.startswith("summary"))
+    marked = [line[0]["text"] for line in summary if "best" in line[4]["class"]]
+    assert marked == [], "with one sound certificate there is nothing to compare"
+    assert "do not quote" in summary[3][0]["text"]
+
+
+def test_a_row_of_a_certified_defence_without_certificate_is_named_by_its_sigma(made):
+    bare = replace(row(made, "A"), kind="certified", sigma=0.5)
+    assert "No certificate: A, σ 0.5." in said(made, row(made, "A", psnr=70.0), bare)["Certificates"]
+
+
 def test_certificates_that_reach_nothing(made):
     weak = row(made, "A", psnr=70.0)
     weak = replace(weak, certified=replace(weak.certified, psnr_at_half_sd=None))
-    assert "None of the 1 certified row keeps" in said(made, weak)["Certificates"]
+    assert "None of 1 certified row keeps" in said(made, weak)["Certificates"]
     assert "nothing here is proved" in said(made, row(made, "A"))["Certificates"]
 
 

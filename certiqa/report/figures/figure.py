@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
@@ -123,14 +124,17 @@ def composed(figure: Figure) -> str:
     pieces = [svg.text(12.0, 20.0, _clipped(figure.title, width - 24, 14.0), fill="ink", font_size=14)]
     legend, y = _legend(figure.legend, width, 36.0)
     pieces.append(legend)
+    room = 28 if any(panel.heading for panel in figure.panels) else 0
     for start in range(0, len(drawings), columns):
         line = list(zip(figure.panels, drawings, strict=True))[start : start + columns]
         for i, (panel, drawing) in enumerate(line):
             x = i * width / columns
-            head = _clipped(panel.heading, drawing.width - 24, 11.0)
-            pieces.append(svg.text(x + 12, y + 14, head, fill="ink", font_weight=600))
-            pieces.append(svg.element("g", drawing.inside, transform=f"translate({x:.1f} {y + 20:.1f})"))
-        y += max(drawing.height for _, drawing in line) + 28
+            heads = _in_two(panel.heading, drawing.width - 24)
+            pieces += [
+                svg.text(x + 12, y + 14 + 14 * k, head, fill="ink", font_weight=600) for k, head in enumerate(heads)
+            ]
+            pieces.append(svg.element("g", drawing.inside, transform=f"translate({x:.1f} {y + 14 + room:.1f})"))
+        y += max(drawing.height for _, drawing in line) + 22 + room
     size = {"width": width, "height": y + 8}
     background = svg.rectangle(0.0, 0.0, width, y + 8, "card")
     whole = svg.picture(
@@ -142,6 +146,13 @@ def composed(figure: Figure) -> str:
 def _clipped(text: str, width: float, size: float) -> str:
     most = max(int(width / svg.width_of("x", size)), 4)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _in_two(text: str, width: float) -> list[str]:
+    """Two lines at most."""
+    most = max(int(width / svg.width_of("x", 11.5)), 4)
+    lines = textwrap.wrap(text, most)
+    return [*lines[:1], *([_clipped(" ".join(lines[1:]), width, 11.5)] if lines[1:] else [])]
 
 
 def _legend(legend: tuple[Entry, ...], width: float, top: float) -> tuple[Markup, float]:

@@ -9,7 +9,7 @@ from certiqa.evaluation.correlation import Estimate
 from certiqa.report import svg
 from certiqa.report.figures.axes import Axes
 from certiqa.report.figures.figure import Drawing, Entry, Figure, Panel, mark_swatch
-from certiqa.report.groups import Group, row_label, series_label
+from certiqa.report.groups import Group, alarms_of, row_label, series_label
 from certiqa.report.numbers import decimals, is_number, together
 from certiqa.report.palette import Style
 from certiqa.report.scale import range_of
@@ -175,4 +175,6 @@ def _described(group: Group, placed: list[Row]) -> str:
 
 def _left_out(group: Group) -> tuple[str, ...]:
     missing = [row_label(row) for row in group.rows if _value(row.srocc) is None]
-    return (f"Not in the figure, because no SROCC is defined for them: {together(missing)}.",) if missing else ()
+    alarmed = [row_label(row) for row in group.rows if alarms_of(row)]
+    found = [f"Not in the figure, because no SROCC is defined for them: {together(missing)}."] if missing else []
+    return (*found, *([f"With soundness alarms, not to be quoted: {together(alarmed)}."] if alarmed else []))

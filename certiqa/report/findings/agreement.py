@@ -22,12 +22,14 @@ def agreement(group: Group) -> tuple[str, ...]:
     there = [(row, row.srocc) for row in group.contenders if row.srocc is not None and is_number(row.srocc.value)]
     if not there:
         return ("No SROCC with human scores is there.",)
-    turned = " (the metric falls as quality rises: the most negative is the best)" if group.sign < 0 else ""
+    turned = " (the score falls as quality rises: the most negative is the best)" if group.sign < 0 else ""
     base = next(((row, srocc) for row, srocc in there if row.kind == "none"), None)
     defended = [(row, srocc) for row, srocc in there if row.kind != "none"]
     said = []
     if base is not None:
         said.append(f"The undefended metric has an SROCC of {spoken(base[1], 3)} with human scores{turned}.")
+    elif turned:
+        said.append(f"The undefended metric has no SROCC{turned}.")
     if defended:
         said.append(_best(group.sign, base[1] if base else None, defended))
     return tuple(said)

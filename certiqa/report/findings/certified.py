@@ -6,7 +6,7 @@ from certiqa._counted import counted
 from certiqa.benchmark.result import Row
 from certiqa.evaluation.correlation import Estimate
 from certiqa.report.findings.agreement import overlap
-from certiqa.report.groups import Group, row_label
+from certiqa.report.groups import Group, alarms_of, row_label
 from certiqa.report.numbers import decimals, is_number, significant, spoken, together
 
 __all__ = ["certified"]
@@ -15,20 +15,28 @@ __all__ = ["certified"]
 def certified(group: Group) -> tuple[str, ...]:
     """The strongest certificate, the runner-up, and the rows without one."""
     rows = [row for row in group.contenders if row.certified is not None]
+    sound = [row for row in rows if not alarms_of(row)]
     reached = sorted(
-        ((psnr.value, psnr, row) for row in rows if (psnr := _psnr(row)) is not None), key=lambda one: one[0]
+        ((psnr.value, psnr, row) for row in sound if (psnr := _psnr(row)) is not None), key=lambda one: one[0]
     )
     said = []
     if not rows:
         said.append("No row has a certificate: nothing here is proved.")
+    elif not sound:
+        said.append("Every row with a certificate has soundness alarms: none of them can be quoted.")
     elif not reached:
         said.append(
-            f"None of the {counted(len(rows), 'certified row')} keeps the median image within half an SD at any size "
+            f"None of {counted(len(sound), 'certified row')} keeps the median image within half an SD at any size "
             "of attack."
         )
     else:
         said.append(_strongest(reached))
-    empirical = list(dict.fromkeys(row.defence for row in group.contenders if row.certified is None))
+    if sound and len(sound) < len(rows):
+        alarmed = [row_label(row) for row in rows if alarms_of(row)]
+        said.append(f"Left out because of soundness alarms: {together(alarmed)}.")
+    some = {row.defence for row in rows}
+    lacking = [row for row in group.contenders if row.certified is None]
+    empirical = list(dict.fromkeys(row_label(row) if row.defence in some else row.defence for row in lacking))
     if empirical and rows:
         said.append(f"No certificate: {together(empirical, most=8)}. What these resist is only what was tried.")
     return tuple(said)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from certiqa._counted import counted
 from certiqa.benchmark.result import Comparison
-from certiqa.report.groups import Group, attack_label, row_label
+from certiqa.report.groups import Group, alarms_of, attack_label, row_label
 from certiqa.report.numbers import together
-from certiqa.report.tables.summary import alarms_of
 
 __all__ = ["alarms", "cautions", "incomplete"]
 

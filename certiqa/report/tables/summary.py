@@ -6,13 +6,14 @@ import dataclasses
 
 from certiqa.benchmark.result import Attacked, Row
 from certiqa.report import numbers
-from certiqa.report.groups import Group, attack_label, size_of
+from certiqa.report.groups import Group, alarms_of, attack_label, size_of
 from certiqa.report.palette import Style
 from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, row_head, words
 
-__all__ = ["FLOOR", "alarms_of", "summary"]
+__all__ = ["ALARMED", "FLOOR", "summary"]
 
 FLOOR = "the floor: it must not win"
+ALARMED = "soundness alarm: do not quote"
 _COLUMNS = (
     Column("defence and σ", numeric=False),
     Column("SROCC"),
@@ -34,8 +35,11 @@ def summary(group: Group, styles: dict[str, Style]) -> Table:
     """Of one metric on one data set; the best of a column is marked, among those that may win."""
     rows = [list(_row(row, styles)) for row in group.rows]
     may_win = [row.kind != "constant" for row in group.rows]
-    for column, turn in ((1, group.sign), (2, 1), (3, group.sign), (4, -1), (5, 1)):
-        _mark_best(rows, column, turn, may_win)
+    sound = [win and not alarms_of(row) for win, row in zip(may_win, group.rows, strict=True)]
+    for column, turn, among in (
+        (1, group.sign, may_win), (2, 1, may_win), (3, group.sign, may_win), (4, -1, sound), (5, 1, sound),
+    ):  # fmt: skip
+        _mark_best(rows, column, turn, among)
     tones = tuple("floor" if row.kind == "constant" else "" for row in group.rows)
     caption = f"Summary: {group.title}"
     return Table(f"summary-{group.key}", caption, _COLUMNS, tuple(map(tuple, rows)), tones, group.key)
@@ -57,7 +61,7 @@ def _row(row: Row, styles: dict[str, Style]) -> tuple[Cell, ...]:
         if certified.psnr_at_half_sd is None:
             psnr = Cell("none at SD/2", tone="absent")
     return (
-        row_head(row, styles, FLOOR if row.kind == "constant" else ""),
+        row_head(row, styles, FLOOR if row.kind == "constant" else ALARMED if alarms else ""),
         _correlation(row, row.srocc),
         _correlation(row, row.plcc),
         _correlation(row, row.krocc),
@@ -81,12 +85,6 @@ def _correlation(row: Row, found: object) -> Cell:
     if found is None and row.kind == "constant":
         return Cell("undefined", tone="absent")
     return estimate(found)  # type: ignore[arg-type]
-
-
-def alarms_of(row: Row) -> int | None:
-    """Of all attacks on the row; None where none was judged."""
-    judged = [one.alarms for one in row.attacked if one.alarms is not None]
-    return sum(judged) if judged else None
 
 
 def _mark_best(rows: list[list[Cell]], column: int, turn: int, may_win: list[bool]) -> None:
