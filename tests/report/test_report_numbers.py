@@ -80,6 +80,9 @@ def test_the_best_is_marked_and_the_constant_never(made, pages, read):
         for row, found in zip(group.rows, rows, strict=True):
             best = row.srocc is not None and group.sign * row.srocc.value == max(value.values())
             assert ("best" in found["SROCC"]["class"]) is best
+            strongest = min(r.certified.psnr_at_half_sd.value for r in group.rows if r.certified)
+            mine = row.certified is not None and row.certified.psnr_at_half_sd.value == strongest
+            assert ("best" in found["certified down to"]["class"]) is mine
             assert row.kind != "constant" or not any("best" in cell["class"] for cell in found.values())
 
 
