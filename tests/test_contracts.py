@@ -159,9 +159,22 @@ FORBIDDEN = {  # a room: the prefixes that no file of it may import
         "certiqa.cli",
         "certiqa.report",
     ],
+    "report": [  # it shows what it is given: of certiqa it may know what is in REPORT_KNOWS, and nothing else
+        "torch",
+        "certiqa.",
+        "matplotlib",
+    ],
     "samples": ["certiqa.smoothing", "certiqa.certificate", "certiqa._certify", "certiqa.cli"],
 }
-ALLOWED = {"statistics": ["certiqa.errors", "certiqa.statistics"]}
+REPORT_KNOWS = [
+    "certiqa.errors",
+    "certiqa._counted",
+    "certiqa.benchmark.result",
+    "certiqa.evaluation.correlation",  # Estimate alone: see test_who_knows_the_report
+    "certiqa.statistics.percentile",
+    "certiqa.report",
+]
+ALLOWED = {"statistics": ["certiqa.errors", "certiqa.statistics"], "report": REPORT_KNOWS}
 
 
 def trespasses(room, names):
@@ -190,6 +203,27 @@ def test_the_test_above_can_fail():
 
 def test_errors_import_nothing_of_certiqa():
     assert not [name for name in imported(TREES["errors.py"]) if name.startswith("certiqa")]
+
+
+def at_once(tree):
+    """Every module that a file imports when it is loaded itself: not inside of a function."""
+    inner = {
+        id(n) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) for n in ast.walk(f)
+    }
+    nodes = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) and id(n) not in inner]
+    return list(imported(ast.Module(nodes, [])))
+
+
+def test_who_knows_the_report():
+    for path, tree in TREES.items():
+        room = path.split("/")[0]
+        names = {"cli": [], "report": [], "benchmark": at_once(tree)}.get(room, imported(tree))
+        assert not [name for name in names if f"{name}.".startswith("certiqa.report.")], path
+        if room == "report":
+            taken = {name for name in imported(tree) if name.startswith("certiqa.evaluation")}
+            assert taken <= {"certiqa.evaluation.correlation", "certiqa.evaluation.correlation.Estimate"}, path
+    lazy = ast.parse("import certiqa.report\ndef f():\n from certiqa.report import write")
+    assert at_once(lazy) == ["certiqa.report"]
 
 
 def test_nothing_imports_the_command_line():

@@ -1,0 +1,1 @@
+"""The report's figures: frontier, certified against attacked, quality levels, attack strength, certificate curves."""

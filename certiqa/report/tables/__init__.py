@@ -1,0 +1,1 @@
+"""The report's tables: summary, certificates, attacks, cost, and what was run."""
