@@ -21,8 +21,10 @@ extensions = [
     "sphinx_copybutton",
     "api_pages",  # docs/_ext: a page of the API for every room, and the notebooks
     "command_line",  # docs/_ext: cli.md is filled from the application
-    "repository_links",  # docs/_ext: links that leave docs/
+    "docstrings",  # docs/_ext: docstrings are plain text with backticks
+    "repository_links",  # docs/_ext: docs/NAME.md is a link
 ]
+
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = f"certiqa {release}"
@@ -43,10 +45,15 @@ autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_attr_annotations = False
 napoleon_use_rtype = False
 
 # The build reads no inventory of another project, because it has no network: names that are not certiqa's own (torch,
 # numpy, the standard library, type variables) lead nowhere. Every reference to a name of certiqa has to lead somewhere.
-nitpick_ignore_regex = [("py:.*", r"(?!certiqa\.).*")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!certiqa\.).*"),
+    ("py:class", r"certiqa\..*\b_\w+"),  # private bases and options, which signatures name
+    ("py:class", r"certiqa\..*\.T"),  # type variables
+]
 
 copybutton_exclude = ".linenos, .gp, .go"

@@ -13,10 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from sphinx.pycode import ModuleAnalyzer
+
 import certiqa
 
-ROOT = Path(__file__).resolve().parents[2]
 LEFT_OUT = ("certiqa.cli",)  # the command line has a page of its own
+_LONGEST = 120
 
 
 def modules() -> list[str]:
@@ -58,8 +60,27 @@ def _directive(module: str, name: str) -> list[str]:
     value = getattr(importlib.import_module(module), name)
     if inspect.isclass(value):
         return [f".. autoclass:: {module}.{name}", "   :members:", "   :show-inheritance:", ""]
-    kind = "autofunction" if inspect.isfunction(value) else "autodata"
-    return [f".. {kind}:: {module}.{name}", *(["   :no-value:"] if kind == "autodata" else []), ""]
+    if inspect.isfunction(value):
+        return [f".. autofunction:: {module}.{name}", ""]
+    if ("", name) in ModuleAnalyzer.for_module(module).find_attr_docs():
+        return [f".. autodata:: {module}.{name}", "   :no-value:", ""]
+    return [
+        f".. py:data:: {module}.{name}",
+        f"   :value: {_short(value)}",
+        "",
+    ]  # autodata would take its type's docstring
+
+
+def _short(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _module(name: str) -> list[str]:
+    """The module's docstring; a function of its package may have the same name, and is what the name leads to."""
+    parent, _, last = name.rpartition(".")
+    hidden = parent and not isinstance(getattr(importlib.import_module(parent), last, None), ModuleType)
+    return [f".. automodule:: {name}", "   :no-members:", *(["   :no-index:"] if hidden else []), ""]
 
 
 def page(name: str, here: list[str], names: dict[str, list[str]]) -> str:
@@ -69,7 +90,7 @@ def page(name: str, here: list[str], names: dict[str, list[str]]) -> str:
     for module in here:
         if module != title:
             lines += [module, "-" * len(module), ""]
-        lines += [f".. automodule:: {module}", "   :no-members:", ""]
+        lines += _module(module)
         for public in names[module]:
             lines += _directive(module, public)
     return "\n".join(lines)
@@ -96,7 +117,17 @@ def api() -> dict[str, str]:
     pages = {name: page(name, sorted(here), names) for name, here in rooms.items()}
     rest = sorted(set(pages) - {"certiqa"})
     text = "Every public name, from its docstring. Names that stand directly below a room's title are the ones to use; the\nmodules after them are what they are made of."
-    index = ["API", "===", "", text, "", ".. toctree::", "   :maxdepth: 1", "", *(f"   {n}" for n in ["certiqa", *rest])]
+    index = [
+        "API",
+        "===",
+        "",
+        text,
+        "",
+        ".. toctree::",
+        "   :maxdepth: 1",
+        "",
+        *(f"   {n}" for n in ["certiqa", *rest]),
+    ]
     return {**pages, "index": "\n".join([*index, ""])}
 
 
