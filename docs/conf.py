@@ -10,7 +10,7 @@ from certiqa import __version__  # noqa: E402
 
 project = "certiqa"
 author = "The certiqa authors"
-copyright = "The certiqa authors, Apache-2.0"  # noqa: A001
+copyright = "The certiqa authors, Apache-2.0"
 version = release = __version__
 
 extensions = [
@@ -32,7 +32,7 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["wide_tables.css"]
 
-# The pages are read on GitHub as well: its anchors of headings, its $mathematics$, nothing that only one of the two shows.
+# The pages are read on GitHub as well: its anchors of headings, its $mathematics$, nothing that only one of them shows.
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 myst_dmath_double_inline = True

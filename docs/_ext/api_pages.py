@@ -19,6 +19,8 @@ import certiqa
 
 LEFT_OUT = ("certiqa.cli",)  # the command line has a page of its own
 _LONGEST = 120
+_INTRODUCTION = """Every public name, from its docstring. The names directly below a room's title are the ones to use;
+the modules after them are what these are made of."""
 
 
 def modules() -> list[str]:
@@ -115,19 +117,8 @@ def api() -> dict[str, str]:
     for module in names:
         rooms.setdefault(room(module), []).append(module)
     pages = {name: page(name, sorted(here), names) for name, here in rooms.items()}
-    rest = sorted(set(pages) - {"certiqa"})
-    text = "Every public name, from its docstring. Names that stand directly below a room's title are the ones to use; the\nmodules after them are what they are made of."
-    index = [
-        "API",
-        "===",
-        "",
-        text,
-        "",
-        ".. toctree::",
-        "   :maxdepth: 1",
-        "",
-        *(f"   {n}" for n in ["certiqa", *rest]),
-    ]
+    entries = ["certiqa", *sorted(set(pages) - {"certiqa"})]
+    index = ["API", "===", "", _INTRODUCTION, "", ".. toctree::", "   :maxdepth: 1", "", *(f"   {e}" for e in entries)]
     return {**pages, "index": "\n".join([*index, ""])}
 
 

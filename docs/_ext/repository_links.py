@@ -1,4 +1,4 @@
-"""While a page or a docstring is read: the name ``docs/NAME.md`` becomes a link, and a link that leaves docs/ plain text.
+"""While a page or docstring is read: the name ``docs/NAME.md`` becomes a link, and a link that leaves docs/ plain text.
 
 Both are right in the repository; on the site the first would lead nowhere, and the second out of it.
 """
