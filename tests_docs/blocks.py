@@ -76,10 +76,10 @@ def blocks_of(page: str, text: str | None = None) -> list[Block]:
             raise ValueError(f"{page}:{line}: a block is one of {EXECUTABLE} or {SHOWN}, not {language!r}")
         code = piece["hidden"] if piece["hidden"] is not None else _dedented(piece["code"], piece["indent"])
         found.append(_marked(page, line, language, code, piece["marks"]))
-    marks = len(re.findall(r"^ *<!-- (?:not executed|executed with|executed, not shown)\b", text, re.MULTILINE))
-    understood = sum(len(b.replaced) > 0 or b.skipped is not None for b in found) + text.count(
-        "\n<!-- executed, not shown:\n"
-    )
+    outside = re.sub(r"^```(?:text|json)\n.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    marks = len(re.findall(r"^ *<!-- (?:not executed|executed with|executed, not shown)\b", outside, re.MULTILINE))
+    hidden = outside.count("\n<!-- executed, not shown:\n")
+    understood = sum(bool(b.replaced) or b.skipped is not None for b in found) + hidden
     if marks != understood:
         raise ValueError(f"{page}: {marks} marks, of which {understood} stand above a block in the form that is asked")
     return found
