@@ -41,7 +41,7 @@ def room(module: str) -> str:
 
 def placed() -> dict[str, list[str]]:
     """For each public module the names that are described there: each object once, at its shortest path."""
-    taken: set[int] = set()
+    taken: set[tuple[str, int]] = set()
     result: dict[str, list[str]] = {}
     for name in sorted(modules(), key=lambda one: (one.count("."), one)):
         module = importlib.import_module(name)
@@ -50,11 +50,9 @@ def placed() -> dict[str, list[str]]:
             value = getattr(module, public)
             if isinstance(value, ModuleType):
                 continue
-            if inspect.isclass(value) or inspect.isfunction(value):
-                if id(value) in taken:
-                    continue
-                taken.add(id(value))
-            result[name].append(public)
+            if (public, id(value)) not in taken:
+                taken.add((public, id(value)))
+                result[name].append(public)
     return result
 
 
@@ -62,15 +60,12 @@ def _directive(module: str, name: str) -> list[str]:
     value = getattr(importlib.import_module(module), name)
     if inspect.isclass(value):
         return [f".. autoclass:: {module}.{name}", "   :members:", "   :show-inheritance:", ""]
-    if inspect.isfunction(value):
+    if inspect.isroutine(value) or hasattr(value, "__wrapped__"):  # the second: a function with a cache
         return [f".. autofunction:: {module}.{name}", ""]
     if ("", name) in ModuleAnalyzer.for_module(module).find_attr_docs():
         return [f".. autodata:: {module}.{name}", "   :no-value:", ""]
-    return [
-        f".. py:data:: {module}.{name}",
-        f"   :value: {_short(value)}",
-        "",
-    ]  # autodata would take its type's docstring
+    # autodata would show the docstring of its type
+    return [f".. py:data:: {name}", f"   :module: {module}", f"   :value: {_short(value)}", ""]
 
 
 def _short(value: object) -> str:
