@@ -19,12 +19,14 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx_copybutton",
-    "api_pages",  # docs/_ext: a page of the API for every room, and the notebooks
+    "api_pages",  # docs/_ext: a page of the API for every room
+    "notebook_pages",  # docs/_ext: a page for every notebook
     "command_line",  # docs/_ext: cli.md is filled from the application
     "docstrings",  # docs/_ext: docstrings are plain text with backticks
     "repository_links",  # docs/_ext: docs/NAME.md is a link
 ]
 
+suppress_warnings = [] if any((HERE.parent / "notebooks").glob("*.ipynb")) else ["toc.empty_glob"]
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = f"certiqa {release}"

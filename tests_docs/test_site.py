@@ -62,7 +62,7 @@ def test_mathematics_is_set(site: Path) -> None:
     assert (site / "theory.html").read_text(encoding="utf-8").count('class="math') > 50
 
 
-@pytest.mark.parametrize("name", ["api_pages", "command_line", "docstrings", "repository_links"])
+@pytest.mark.parametrize("name", ["api_pages", "command_line", "docstrings", "notebook_pages", "repository_links"])
 def test_the_examples_of_the_extensions(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 

@@ -1,4 +1,4 @@
-"""Before a build: a page of the API for every room of the package, and a page for every notebook.
+"""Before a build: a page of the API for every room of the package.
 
 Every module without an underscore is on the page of its room, with every name of its ``__all__``; what two modules
 offer stands at the shorter path. A name that is new in an ``__all__`` is on the site with the next build.

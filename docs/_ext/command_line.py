@@ -19,7 +19,8 @@ def reference() -> str:
     """What ``typer utils docs`` writes, one heading level down, with examples and remarks as they stand in the help."""
     command = [sys.executable, "-m", "typer", "certiqa.cli._app", "utils", "docs", "--name", "certiqa"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return fenced(re.sub(r"^(#+) ", r"#\1 ", done.stdout, flags=re.MULTILINE))
+    text = re.sub(r"^\x08\n", "", done.stdout, flags=re.MULTILINE)  # click's mark for "do not wrap this"
+    return fenced(re.sub(r"^(#+) ", r"#\1 ", text, flags=re.MULTILINE))
 
 
 def fenced(text: str) -> str:

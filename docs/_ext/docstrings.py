@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_CODE = re.compile(r"(``.*?``|`[^`]*`)")
+_CODE = re.compile(r"(``.*?``|`[^`]*`|(?<!\S)\*\*[A-Za-z][^*]*\*\*(?!\w))")  # or bold
 _BEFORE_NAPOLEON = 400
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parents[1]
-_NAMED = re.compile(r"(?<![\w`/(\[.])docs/(?P<name>[a-z_/]+)\.md\b(?!`)")
+_NAMED = re.compile(r"(?<!\]\()(?<![\w`/\[.])docs/(?P<name>[a-z_/]+)\.md\b(?!`)")
 _LEAVING = re.compile(r"\[(?P<text>[^\]\n]+)\]\((?P<target>(?:\.\./)+[^)\s]*)\)")
 
 
