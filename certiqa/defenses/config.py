@@ -32,7 +32,7 @@ class DefenseConfig:
         method: "nt": task loss + lam * gradient norm; "at": the task loss of images that an attack made; "clean": the
             task loss alone; "noise": that of noisy images.
         lam: weight of the penalty ("nt"). It depends on the scale of the scores and on the task loss:
-            :func:`certiqa.defenses.recipes.scaled_lambda`.
+            :func:`certiqa.defenses.scaled_lambda`.
         h: step of the finite difference (:func:`certiqa.defenses.gradient_norm`).
         std: None: h is in units of pixels in [0, 1]; else what the network divides its channels by, and h is in units
             after that division.

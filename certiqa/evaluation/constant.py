@@ -23,11 +23,11 @@ def constant_predictor(mos: object, **options: Any) -> Robustness:
 
     Args:
         mos: human scores, (n,).
-        options: those of :func:`~certiqa.evaluation.robustness.robustness_of` but before, after and mos. Without
+        options: those of :func:`~certiqa.evaluation.robustness_of` but before, after and mos. Without
             ``scale`` R is measured on the range of these MOS (it is infinite on any).
 
     Raises:
-        InputError: as for :func:`~certiqa.evaluation.robustness.robustness_of`.
+        InputError: as for :func:`~certiqa.evaluation.robustness_of`.
 
     >>> row = constant_predictor([1.0, 2.0, 3.0, 4.0, 5.0])
     >>> row.changes.rmse.value, round(row.rmse_mos_after.value, 4), row.r.literal

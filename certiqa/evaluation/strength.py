@@ -67,7 +67,7 @@ def against_strength(
         after: strength -> the score of each attacked image. Strengths are finite and >= 0; at least one.
         mos: human scores, or None.
         unit: of the strengths, for whoever reads the result.
-        options: those of :func:`~certiqa.evaluation.robustness.robustness_of`.
+        options: those of :func:`~certiqa.evaluation.robustness_of`.
 
     Raises:
         InputError: no strength, a strength out of its range, or as :func:`robustness_of`.
