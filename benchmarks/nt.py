@@ -139,7 +139,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tables", action="store_true", help="only tables and figure of docs/defenses.md, from --out")
+    parser.add_argument(
+        "--tables", action="store_true", help="only the tables of docs/defenses.md, and a figure beside --out"
+    )
     args = parser.parse_args(argv)
     if not args.tables and args.data is None:
         parser.error("--data is needed")
@@ -151,7 +153,7 @@ def main(argv: list[str]) -> None:
     if args.tables:
         rows = rows_there(args.out)
         write_tables(rows, ROOT / "docs" / "defenses.md")
-        draw(rows, "builtin", ROOT / "docs" / "figures" / "nt.png")
+        draw(rows, "builtin", args.out.parent / "nt.png")
         return
     torch.set_num_threads(args.threads)
     args.work = args.work / f"{args.preset} {args.split} {args.seed}".replace(" ", "_")

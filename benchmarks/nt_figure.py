@@ -26,6 +26,8 @@ def draw(rows: list[dict[str, Any]], base: str, path: Path) -> None:
                 continue
             srocc = here["clean"]["agreement"]["srocc"]
             x = here[attack]["robustness"]["rmse_over_sd"]
+            if x is None:  # a model that has become constant
+                continue
             low, high = srocc["interval"]
             kind = variant.split()[0]
             ends = [[srocc["value"] - low], [high - srocc["value"]]]
