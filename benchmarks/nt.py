@@ -139,9 +139,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--tables", action="store_true", help="only the tables of docs/defenses.md, and a figure beside --out"
-    )
+    parser.add_argument("--tables", action="store_true", help="only tables and figure, from --out")
     args = parser.parse_args(argv)
     if not args.tables and args.data is None:
         parser.error("--data is needed")

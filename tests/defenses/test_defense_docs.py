@@ -40,7 +40,12 @@ def attacked(rmse):
 
 def results():
     def clean(value):
-        return {"rmse": 9.0, "agreement": {"srocc": estimate(value)}, "gradient_l1": {"mean": 123.4}}
+        return {
+            "rmse": 9.0,
+            "agreement": {"srocc": estimate(value)},
+            "gradient_l1": {"mean": 123.4},
+            "sd_of_scores": 7.5,
+        }
 
     yield line("clean", "clean", **clean(0.8))
     yield line("clean", "fgsm", **attacked(20.0))
@@ -49,16 +54,16 @@ def results():
     yield line("nt lambda 5e-06", "strength", curve=[{"eps_grey": 1, "fgsm": 1.5, "pgd": 2.5}])
     yield line("nt lambda 5e-06", "masking", report={"flags": ["steps"]})
     yield line("nt lambda 5e-06", "flips", flipped=3, pairs=20)
-    yield line("nt lambda 5e-06", "certified", tau_over_sd={"l_inf 0.5/255": 0.25, "l_inf 1/255": 0.5})
+    yield line("nt lambda 5e-06", "certified dms-iqa", tau_over_sd={"eps .05": 0.25, "eps sigma": 0.5})
 
 
 def test_the_tables_say_what_the_lines_say(tables):
     found = tables.tables(list(results()))["nt-results"]
-    assert "| nt lambda 5e-06 | 9.00 | 0.770 (0.670 to 0.870) | 123 | 5.00 | - |" in found
+    assert "| nt lambda 5e-06 | 9.00 | 0.770 (0.670 to 0.870) | 7.50 | 123 | 5.00 | - |" in found
     assert "| builtin, nt lambda 5e-06 | 0.030 | 75% | - |" in found
     assert "| HyperIQA, published | 0.040 | 59% | 98% |" in found
     assert "| nt lambda 5e-06 | 1.50 / 2.50 |" in found
-    assert "| nt lambda 5e-06 | 5.0 | steps | 3 of 20 | 0.25, 0.50 |" in found
+    assert "| nt lambda 5e-06 | 5.0 | steps | 3 of 20 | - | 0.250, 0.500 |" in found
 
 
 def test_the_tables_of_the_document(tables, tmp_path):
