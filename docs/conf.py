@@ -26,7 +26,6 @@ extensions = [
     "repository_links",  # docs/_ext: docs/NAME.md is a link
 ]
 
-suppress_warnings = [] if any((HERE.parent / "notebooks").glob("*.ipynb")) else ["toc.empty_glob"]
 exclude_patterns = ["_build", "_ext"]
 html_theme = "furo"
 html_title = f"certiqa {release}"

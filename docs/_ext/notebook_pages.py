@@ -34,7 +34,7 @@ def page(notebook: dict[str, Any], name: str) -> str:
         text = "".join(cell["source"]).strip("\n")
         if text and cell["cell_type"] in {"markdown", "code"}:
             pieces.append(relinked(text) if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
-    return "\n\n".join([*pieces, f"To run it: `notebooks/{name}`.", ""])
+    return "\n\n".join([*pieces, f"To run it: `notebooks/{name}`."]) + "\n"
 
 
 def relinked(text: str) -> str:
@@ -61,7 +61,14 @@ def _builder_inited(app: Any) -> None:
     write(Path(app.srcdir) / "notebooks", pages, ".md")
 
 
+def _source_read(app: Any, docname: str, source: list[str]) -> None:
+    """A toctree of notebooks, where there are none, would be a warning that cannot be turned off."""
+    if docname == "index" and not any((Path(app.srcdir) / "notebooks").glob("*.md")):
+        source[0] = source[0].replace("\nnotebooks/*\n", "\n")
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx asks for this."""
     app.connect("builder-inited", _builder_inited)
+    app.connect("source-read", _source_read)
     return {"version": "1", "parallel_read_safe": True}
