@@ -13,7 +13,7 @@ from certiqa.report.groups import row_label
 from certiqa.report.palette import Style
 from certiqa.report.table import Table
 
-__all__ = ["DASHES", "Entry", "Figure", "Panel", "composed", "dashes_of", "entries"]
+__all__ = ["DASHES", "Drawing", "Entry", "Figure", "Panel", "composed", "dashes_of", "entries"]
 
 DASHES: tuple[str | None, ...] = (None, "6 3", "2 3", "9 3 2 3")
 """Lines of one defence at its first, second, third, ... sigma; from the fifth on they repeat."""
