@@ -48,33 +48,22 @@ def bare_table(path: Path = FILE) -> str:
 
 def summary_table(section: str, path: Path = FILE) -> str:
     """RMSE(before, after) over the SD of the scores, and SROCC after, of every attack in every budget."""
-    found = rows(section, path)
-    budgets = sorted({(r["job"]["norm"] != "linf", r["job"]["level"]) for r in found})
+    cells: dict[tuple[str, str, str], dict[tuple[bool, int], str]] = {}
+    before: dict[str, str] = {}
+    for row in rows(section, path):
+        job, found = row["job"], row["robustness"]
+        metric, defence = METRICS[job["metric"]], DEFENCES[job["defence"]]
+        budget = (job["norm"] != "linf", job["level"])  # l_inf first
+        cells.setdefault((metric, defence, job["attack"]), {})[budget] = _brief(found)
+        who = metric if defence == "none" else f"{metric}, {defence}"
+        before[who] = f"{who}: {_correlation(found['clean'])} ({found['n']} images)"
+    budgets = sorted({budget for here in cells.values() for budget in here})
     names = [f"{'l2' if two else 'l_inf'} {level}" for two, level in budgets]
     lines = ["| metric | defence | attack | " + " | ".join(names) + " |", "|" + "---|" * (3 + len(names))]
-    groups = dict.fromkeys((r["job"]["metric"], r["job"]["defence"], r["job"]["attack"]) for r in found)
-    for key in groups:
-        cells = []
-        for two, level in budgets:
-            here = [
-                r for r in found
-                if (r["job"]["metric"], r["job"]["defence"], r["job"]["attack"]) == key
-                and (r["job"]["norm"] != "linf", r["job"]["level"]) == (two, level)
-            ]  # fmt: skip
-            cells.append(_brief(here[0]["robustness"]) if here else "-")
-        metric, defence, attack = key
-        names_of = (METRICS.get(metric, metric), DEFENCES.get(defence, defence), attack)
-        lines.append("| " + " | ".join((*names_of, *cells)) + " |")
-    before = {
-        (METRICS[r["job"]["metric"]], DEFENCES[r["job"]["defence"]]): (r["robustness"]["n"], r["robustness"]["clean"])
-        for r in found
-    }
-    clean = "; ".join(
-        f"{metric}{'' if defence == 'none' else ', ' + defence}: {_correlation(one)} ({n} images)"
-        for (metric, defence), (n, one) in before.items()
-    )
+    for key, here in cells.items():
+        lines.append("| " + " | ".join((*key, *(here.get(budget, "-") for budget in budgets))) + " |")
     note = "In each cell: RMSE(before, after) over the SD of the scores before; SROCC after. l2: eps = size sqrt(d)."
-    return "\n".join([*lines, "", f"{note} SROCC before: {clean}."])
+    return "\n".join([*lines, "", f"{note} SROCC before: {'; '.join(before.values())}."])
 
 
 def _brief(found: Row) -> str:

@@ -4,10 +4,10 @@
     python benchmarks/attacks.py --data ../shared/data --preset full --device cuda --section bare smoothed
     python benchmarks/attacks.py --data ../shared/data --preset smoke
 
-Sections, on the validation part of LIVE In the Wild:
+The objective is "far" unless another is given: scores at or above the median of the undefended scores of the part are
+lowered, the others raised, so that an attack costs order as well as level.
 
-The objective is "far" unless another is given: scores at or above the median score of the part are lowered, the others
-raised, so that an attack also costs order, not level alone.
+Sections, on the validation part of LIVE In the Wild:
 
 * bare: every attack on the built-in metric and on EONSS (which no one here trained) at l_inf 2, 4, 8 of 255 and at l2
   with the same length, eps_l2 = eps_linf sqrt(d): change of score, agreement with people after, PSNR, SSIM, cost.
@@ -207,7 +207,7 @@ class World:
         if "source" in options:
             options["source"] = self.metric(options["source"])
         if "pattern" in options:
-            options["pattern"] = self.pattern(options["pattern"], aim if aim == "lower" else "raise")
+            options["pattern"] = self.pattern(options["pattern"], "lower" if aim == "lower" else "raise")
         return attacks.load(job.attack, **options)
 
     def target(self, job: Job) -> tuple[Any, Callable[[torch.Tensor], float]]:
@@ -253,7 +253,6 @@ def row_of_attacks(world: World, job: Job, identity: Json) -> Json:
     """Every image attacked; the figures, and the numbers they come from."""
     part = world.pictures(identity["images"])
     target, judge = world.target(job)
-    middle = identity["middle"]
     what = {key: value for key, value in identity.items() if key not in ("images", "preset")}
     rows, norms = [], []
     for record, picture in part.images():
@@ -265,7 +264,7 @@ def row_of_attacks(world: World, job: Job, identity: Json) -> Json:
             before = judge(pixels)
             aim = world.args.objective
             if aim == "far":
-                aim = "lower" if before >= middle else "raise"
+                aim = "lower" if before >= identity["middle"] else "raise"
             (found,) = world.attack(job, aim)(target, pixels[None], aim, budget, seed=world.args.seed)
             stored = torch.from_numpy(found.quantised.copy()).permute(2, 0, 1)
             scores = {"before": before, "after": judge(found.image), "stored": judge(stored)}
@@ -437,7 +436,7 @@ def identity_of(world: World, job: Job) -> Json:
     return {
         **json.loads(json.dumps(asdict(job))),
         **own,
-        **({"middle": world.middle(job.metric)} if far else {"middle": None}),
+        "middle": world.middle(job.metric) if far else None,
         **uap,
         "images": args.limit or sizes.get(job.section, preset.images),
         "metric_sha256": model_sha256(world.metric(job.metric)),

@@ -139,7 +139,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tables", action="store_true", help="only tables and figure, from --out")
+    parser.add_argument("--tables", action="store_true", help="only the tables of docs/defenses.md, from --out")
+    parser.add_argument("--figure", type=Path, help="with --tables: the trade-off over lambda, as a PNG")
     args = parser.parse_args(argv)
     if not args.tables and args.data is None:
         parser.error("--data is needed")
@@ -151,7 +152,8 @@ def main(argv: list[str]) -> None:
     if args.tables:
         rows = rows_there(args.out)
         write_tables(rows, ROOT / "docs" / "defenses.md")
-        draw(rows, "builtin", args.out.parent / "nt.png")
+        if args.figure:
+            draw(rows, "builtin", args.figure)
         return
     torch.set_num_threads(args.threads)
     args.work = args.work / f"{args.preset} {args.split} {args.seed}".replace(" ", "_")

@@ -222,19 +222,18 @@ def certified(model: nn.Module, scene: Scene, denoiser: str | None = None, sigma
 
     The SD is that of one noisy score of every image of the part, so that a few certificates do not decide it.
     """
-    few, preset = scene.few(scene.preset.certified), scene.preset
-    cleaned = certiqa.denoisers.load(denoiser, next(model.parameters()).device) if denoiser else None
+    preset, device = scene.preset, next(model.parameters()).device
+    whole, few = scene.few(preset.images), scene.few(preset.certified)
+    cleaned = certiqa.denoisers.load(denoiser, device) if denoiser else None
     options: dict[str, Any] = {"n": 1, "seed": scene.seed, "dtype": preset.dtype}
     if cleaned is None:
         smooth: nn.Module = certiqa.MedianSmoothing(model, sigma, **options).eval()
     else:
         smooth = certiqa.DenoisedMedianSmoothing(model, cleaned, sigma, **options).eval()
     with torch.no_grad():
-        device = next(model.parameters()).device
-        draws = np.array([float(smooth(picture[None].to(device))[0]) for picture in scene.few(preset.images).pictures])
+        draws = np.array([float(smooth(picture[None].to(device))[0]) for picture in whole.pictures])
     sd = float(draws.std(ddof=1))
-    mos = scene.few(preset.images)
-    found_order = agreement(draws, mos.mos, contents=mos.contents, lower_better=False, seed=scene.seed)
+    order = agreement(draws, whole.mos, contents=whole.contents, lower_better=False, seed=scene.seed)
     taus: dict[str, list[float]] = {}
     for picture in few.pictures:
         found = certiqa.certify(
@@ -246,7 +245,7 @@ def certified(model: nn.Module, scene: Scene, denoiser: str | None = None, sigma
         "images": len(few.pictures),
         "sigma": sigma,
         "denoiser": denoiser,
-        "srocc_one_draw": found_order.srocc.to_dict(),
+        "srocc_one_draw": order.srocc.to_dict(),
         "n": preset.n,
         "sd": sd,
         "tau": {name: float(np.median(values)) for name, values in taus.items()},

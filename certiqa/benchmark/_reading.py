@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -15,12 +15,6 @@ __all__ = ["comparison_from"]
 
 SCHEMA = 1
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Estimate:
-    value: float
-    interval: tuple[float, ...] | None
 
 
 def comparison_from(kind: type[T], data: object) -> T:
@@ -67,10 +61,10 @@ def _value(kind: Any, value: object, path: str) -> Any:
 
 
 def _estimate(value: object, path: str) -> Estimate:
-    found = _record(_Estimate, value, path)
+    found = _record(Estimate, value, path)
     if found.interval is not None and len(found.interval) != 2:
         raise _wrong(f"{path}.interval", "two numbers or null", found.interval)
-    return Estimate(found.value, None if found.interval is None else (found.interval[0], found.interval[1]))
+    return found
 
 
 def _plain(kind: type, value: object, path: str) -> Any:

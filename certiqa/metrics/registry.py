@@ -62,25 +62,10 @@ def _lazy(module: str) -> _Entry:
     return _Entry(facts, build)
 
 
-def _variant(name: str) -> _Entry:
-    """The built-in network with other weights."""
-    module = "certiqa.metrics.builtin_variants"
-
-    def facts() -> MetricCard:
-        found: MetricCard = import_module(module).CARDS[name]
-        return found
-
-    def build(device: torch.device | str, weights: str | os.PathLike[str] | None) -> nn.Module:
-        metric: nn.Module = import_module(module).load_variant(name, device, weights)
-        return metric
-
-    return _Entry(facts, build)
-
-
 _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
     "builtin-certified": _lazy("certiqa.metrics.builtin_certified"),
-    **{name: _variant(name) for name in ("builtin-noise",)},
+    "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
 }
 _FAMILIES = {"pyiqa": "certiqa.metrics.pyiqa"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 from certiqa.evaluation.correlation import Estimate
 
@@ -48,17 +48,27 @@ def _odd(value: float | None) -> str | None:
     return None
 
 
-def decimals(value: float | None, places: int) -> str:
-    """So many decimals; a true minus sign.
+def decimals(value: float | None, places: int, up: bool | None = None) -> str:
+    """So many decimals, the nearest or to the side of ``up``; a true minus sign.
 
     >>> decimals(0.73449, 3), decimals(-0.05, 1), decimals(None, 3), decimals(float("inf"), 1)
     ('0.734', '−0.1', '–', 'unbounded')
+    >>> decimals(40.33, 1, up=True), decimals(40.3, 1, up=True), decimals(40.38, 1, up=False)
+    ('40.4', '40.3', '40.3')
     """
     odd = _odd(value)
     if odd is not None or value is None:
         return odd or ABSENT
     text = f"{value:.{places}f}"
+    if up is not None and _is_off(float(text), value):
+        exact = Decimal(repr(float(value)))
+        text = str(exact.quantize(Decimal(1).scaleb(-places), ROUND_CEILING if up else ROUND_FLOOR))
     return f"−{text[1:]}" if text.startswith("-") and float(text) else text.lstrip("-")
+
+
+def _is_off(nearest: float, value: float) -> bool:
+    """Whether rounding did more than undo the rounding of the arithmetic."""
+    return abs(nearest - value) > 1e-9 * abs(value)
 
 
 def significant(value: float | None, digits: int = 3, up: bool | None = None) -> str:
@@ -71,7 +81,7 @@ def significant(value: float | None, digits: int = 3, up: bool | None = None) ->
     if odd is not None or value is None:
         return odd or ABSENT
     nearest = float(f"{value:.{digits}g}")
-    if up is not None and abs(nearest - value) > 1e-9 * abs(value):
+    if up is not None and _is_off(nearest, value):
         context = Context(prec=digits, rounding=ROUND_CEILING if up else ROUND_FLOOR)
         nearest = float(context.create_decimal(repr(float(value))))
     if nearest and not 1e-4 <= abs(nearest) < 1e7:
@@ -103,14 +113,14 @@ def interval_text(estimate: Estimate | None, places: int) -> str:
     return f"[{decimals(low, places)}, {decimals(high, places)}]"
 
 
-def spoken(estimate: Estimate, places: int, unit: str = "") -> str:
-    """An estimate in a sentence.
+def spoken(estimate: Estimate, places: int, unit: str = "", up: bool | None = None) -> str:
+    """An estimate in a sentence; ``up`` says to which side its value is rounded.
 
     >>> spoken(Estimate(61.24, (60.1, 62.0)), 1, " dB")
     '61.2 dB [60.1, 62.0]'
     """
     shown = interval_text(estimate, places)
-    return f"{decimals(estimate.value, places)}{unit}{f' {shown}' if shown else ' (no interval)'}"
+    return f"{decimals(estimate.value, places, up)}{unit}{f' {shown}' if shown else ' (no interval)'}"
 
 
 def shown(estimate: Estimate) -> str:

@@ -107,9 +107,9 @@ def plain(text: str, value: float | None) -> Cell:
     return Cell(text, value=value if there else None, tone="" if there else "absent")
 
 
-def fixed(value: float | None, places: int) -> Cell:
-    """A number with so many decimals."""
-    return plain(numbers.decimals(value, places), value)
+def fixed(value: float | None, places: int, up: bool | None = None) -> Cell:
+    """A number with so many decimals; ``up`` says to which side it is rounded."""
+    return plain(numbers.decimals(value, places, up), value)
 
 
 def rounded(value: float | None, digits: int = 3, up: bool | None = None) -> Cell:
@@ -123,11 +123,11 @@ def count(value: int | None) -> Cell:
 
 
 def estimate(found: Estimate | None, places: int = 3, up: bool | None = None, signs: bool = False) -> Cell:
-    """A figure with its interval; with ``signs``, ``places`` are significant digits, rounded to the side of ``up``."""
+    """A figure, rounded to the side of ``up``, with its interval; with ``signs``, ``places`` are significant digits."""
     if found is None:
         return Cell(numbers.ABSENT, tone="absent")
     shown = numbers.significant if signs else numbers.decimals
-    text = numbers.significant(found.value, places, up) if signs else numbers.decimals(found.value, places)
+    text = shown(found.value, places, up)
     there = numbers.is_number(found.value)
     quiet = "" if found.interval is None else f"[{', '.join(shown(end, places) for end in found.interval)}]"
     return Cell(text, found.value if there else None, quiet, tone="" if there else "absent")

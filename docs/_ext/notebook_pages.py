@@ -1,6 +1,6 @@
 """Before a build: a page for every notebook, its text and its code. Nothing is executed here; the notebooks have tests.
 
-Without outputs, because a notebook in the repository has none worth keeping: whoever wants figures runs it.
+Outputs are left out.
 """
 
 from __future__ import annotations

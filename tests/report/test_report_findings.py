@@ -58,12 +58,12 @@ def test_agreement_without_the_undefended_or_without_anything(made):
 
 
 def test_the_strongest_certificate_is_the_one_of_least_psnr(made):
-    text = said(made, undefended(made), row(made, "A", psnr=70.0), row(made, "B", psnr=60.0), row(made, "C"))[
+    text = said(made, undefended(made), row(made, "A", psnr=70.0), row(made, "B", psnr=59.93), row(made, "C"))[
         "Certificates"
     ]
     assert "The strongest certificate is that of B, σ 0.1" in text
     assert "above 60.0 dB" in text
-    assert "A, σ 0.1 is the next defence, 10.0 dB behind" in text
+    assert "A, σ 0.1 is the next defence, 10.1 dB behind" in text
     assert "No certificate: undefended and C." in text
 
 

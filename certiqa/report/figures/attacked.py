@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from certiqa._counted import counted
 from certiqa.benchmark.result import Attacked, Banded, Row
 from certiqa.report import svg
 from certiqa.report.figures.axes import Axes
@@ -37,7 +38,8 @@ def attacked(group: Group, styles: dict[str, Style], most: int) -> tuple[Figure,
     others.sort(key=lambda pair: size_of(pair[1]), reverse=True)
     rest = others[: max(most - len(first), 0)]
     left = len(others) - len(rest)
-    note = (f"{left} more panels of weaker attacks are left out here; the comparison's JSON has them.",) if left else ()
+    more = counted(left, "more panel of a weaker attack is", "more panels of weaker attacks are")
+    note = (f"{more} left out here; the comparison's JSON has all.",) if left else ()
     found = []
     if first:
         title = f"Attacked scores with certified bands: {group.title}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from certiqa._counted import counted
 from certiqa.benchmark.result import Attacked, Row
 from certiqa.report import svg
 from certiqa.report.figures.axes import Axes
@@ -42,6 +43,7 @@ def levels(group: Group, styles: dict[str, Style], most: int) -> Figure | None:
     )
     pairs = [pair for label in shown for pair in shown[label]]
     left = len(found) - len(shown)
+    note = f"{counted(left, 'weaker attack is', 'weaker attacks are')} left out here; the comparison's JSON has all."
     return Figure(
         key,
         title,
@@ -50,7 +52,7 @@ def levels(group: Group, styles: dict[str, Style], most: int) -> Figure | None:
         entries([row for row, _ in pairs], styles, dashes),
         levels_table(f"{key}-data", f"Behind the figure. {title}", pairs),
         group.key,
-        (f"{left} weaker attacks are left out here; the comparison's JSON has them.",) if left else (),
+        (note,) if left else (),
     )
 
 

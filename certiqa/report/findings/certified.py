@@ -51,9 +51,10 @@ def _strongest(reached: list[tuple[float, Estimate, Row]]) -> str:
     _, psnr, row = reached[0]
     eps = row.certified.eps_at_half_sd.value if row.certified else None
     confidence = f"{100 * (1 - row.certified.alpha):.12g}" if row.certified else ""
+    reach = spoken(psnr, 1, " dB", up=True)
     said = (
         f"The strongest certificate is that of {row_label(row)}: for the median image, every attack of a PSNR above "
-        f"{spoken(psnr, 1, ' dB')} (l2 up to {significant(eps, 3, up=False)}) moves the smoothed score by at most "
+        f"{reach} (l2 up to {significant(eps, 3, up=False)}) moves the smoothed score by at most "
         f"half an SD, each image at {confidence} % confidence"
     )
     if row.srocc is not None and is_number(row.srocc.value):

@@ -13,8 +13,8 @@ _Pair = tuple[Row, Attacked, float]
 
 
 def moved(group: Group) -> tuple[str, ...]:
-    """At one budget, the strongest attack tried on each row: where most rows were attacked, and of these the "
-    "hardest."""
+    """At one budget, the strongest attack tried on each row: the one where most rows were attacked, and of these the
+    hardest."""
     budgets = list(dict.fromkeys(one.budget for row in group.contenders for one in row.attacked))
     if not budgets:
         return ("No attack was run.",)

@@ -32,7 +32,7 @@ def certificates(group: Group, styles: dict[str, Style]) -> Table:
             row_head(row, styles),
             words(at.name),
             rounded(at.eps, 4, up=False),
-            fixed(at.psnr, 1),
+            fixed(at.psnr, 1, up=True),
             rounded(at.linf_grey, 3, up=False),
             estimate(at.tau, 3, up=True, signs=True),
             rounded(at.tau_p90, 3, up=True),

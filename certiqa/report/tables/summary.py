@@ -56,7 +56,7 @@ def _row(row: Row, styles: dict[str, Style]) -> tuple[Cell, ...]:
         psnr = eps = Cell("no certificate", tone="absent")
         why = words(row.no_certificate or "no reason was recorded")
     else:
-        psnr = estimate(certified.psnr_at_half_sd, 1)
+        psnr = estimate(certified.psnr_at_half_sd, 1, up=True)
         eps = estimate(certified.eps_at_half_sd, 3, up=False, signs=True)
         if certified.psnr_at_half_sd is None:
             psnr = Cell("none at SD/2", tone="absent")
