@@ -14,6 +14,7 @@ Source: the logistic is that of VQEG's FR-TV Phase II report (2003), f(x) = b2 +
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from numbers import Real
 from typing import Any, ClassVar, overload
@@ -28,16 +29,16 @@ from certiqa.metrics.pairs import Floats, check_pairs
 __all__ = ["Calibration", "Line", "Logistic", "calibration_from_dict", "carry", "fit_linear", "fit_logistic"]
 
 
-class _Curve:
+class _Curve(ABC):
     """What the curves share: calls on floats, arrays and tensors; JSON."""
 
     kind: ClassVar[str]
 
-    def _array(self, x: Floats) -> Floats:
-        raise NotImplementedError
+    @abstractmethod
+    def _array(self, x: Floats) -> Floats: ...
 
-    def _tensor(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+    @abstractmethod
+    def _tensor(self, x: Tensor) -> Tensor: ...
 
     @overload
     def __call__(self, x: float) -> float: ...

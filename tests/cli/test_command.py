@@ -74,7 +74,12 @@ def test_ctrl_c_exits_130_with_what_is_done(folder: Path) -> None:
     (folder / "slow.py").write_text(SLOW)
     arguments = ["certify", "a.png", "bright.png", "--model", "python:slow:mean", "--n", "40", "--json", "out"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([*COMMAND, *arguments], cwd=folder, **pipes) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would inherit "ignore"
+    try:
+        process = subprocess.Popen([*COMMAND, *arguments], cwd=folder, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         try:
             deadline = time.monotonic() + 60
             while not (folder / "asleep").exists():
