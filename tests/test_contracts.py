@@ -164,6 +164,8 @@ FORBIDDEN = {  # a room: the prefixes that no file of it may import
         "certiqa.",
         "matplotlib",
     ],
+    "trial": ["certiqa.benchmark", "certiqa.report", "certiqa.cli"],
+    "benchmark": ["certiqa.cli"],
     "samples": ["certiqa.smoothing", "certiqa.certificate", "certiqa._certify", "certiqa.cli"],
 }
 REPORT_KNOWS = [

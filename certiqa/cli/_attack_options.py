@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from certiqa.cli._attack_names import Chosen, check_budget, chosen, key_values
-from certiqa.cli._defence import Defence
 from certiqa.errors import InputError
+from certiqa.trial.chosen import Chosen, check_budget, chosen, key_values
+from certiqa.trial.defence import Defence
 
 if TYPE_CHECKING:
     from certiqa.attacks import Budget, Objective
@@ -52,8 +52,8 @@ class Settings:
             InputError: one breaks its rule.
         """
         from certiqa.attacks import Budget
-        from certiqa.cli._attack_one import checked_objective
         from certiqa.cli._attack_verdict import scores_for
+        from certiqa.trial.attacked import checked_objective
 
         if not images:
             raise InputError.of("IMAGE", "must be one file at least", [], "Try sample:coffee, or --list.")

@@ -12,7 +12,7 @@ from certiqa.data.images import Picture
 from certiqa.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from certiqa.cli._attack_one import Attacked
+    from certiqa.trial.attacked import Attacked
 
 __all__ = ["PictureOutput", "amplification"]
 

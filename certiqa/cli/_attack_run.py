@@ -14,18 +14,18 @@ import torch
 
 from certiqa import _provenance as provenance
 from certiqa.attacks import AttackResult, Budget
-from certiqa.cli._attack_one import attacked
 from certiqa.cli._attack_options import Settings
 from certiqa.cli._attack_picture import PictureOutput
 from certiqa.cli._attack_text import Table
 from certiqa.cli._attack_verdict import Verdicts
-from certiqa.cli._defended import Defended, defended, seed_for
-from certiqa.cli._errors import Complaints
+from certiqa.cli._errors import Complaints, warn
 from certiqa.cli._images import image_path
-from certiqa.cli._models import load_model
 from certiqa.cli._outputs import JsonOutput, files_for
 from certiqa.data.images import Picture, read_image
 from certiqa.errors import CertiqaError, InputError
+from certiqa.trial.attacked import attacked
+from certiqa.trial.defended import Defended, defended, seed_for
+from certiqa.trial.models import load_model
 
 __all__ = ["run"]
 
@@ -52,7 +52,7 @@ def run(
         raise InputError.of("--picture", "must not be written over what --save writes", both[0], "Name another folder.")
     with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
         metric, where = load_model(model, device)
-        with defended(metric, where, settings.defence) as target:
+        with defended(metric, where, settings.defence, warn) as target:
             table = Table(len(images), settings, target, silent=output.on_stdout)
             verdicts = Verdicts(settings.certify, seed_for(settings.seed, "certificate"))
             work = _Work(settings, target, output, drawings, files, table, verdicts, Complaints())

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from certiqa.cli._evaluate_text import aligned, direction_words
 
 if TYPE_CHECKING:
-    from certiqa.cli._attack_one import Attacked
     from certiqa.cli._attack_options import Settings
-    from certiqa.cli._defended import Defended
+    from certiqa.trial.attacked import Attacked
+    from certiqa.trial.defended import Defended
 
 __all__ = ["Table", "catalogue", "decibel", "psnr"]
 

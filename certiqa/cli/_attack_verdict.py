@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from certiqa._certify import certify
-from certiqa.cli._attack_one import Attacked
-from certiqa.cli._defended import Defended
 from certiqa.data.images import Picture
 from certiqa.errors import InputError
 from certiqa.evaluation.alarms import soundness_of
 from certiqa.evaluation.fresh import fresh_scores
 from certiqa.evaluation.soundness import verdict
 from certiqa.evaluation.verdicts import Verdict
+from certiqa.trial.attacked import Attacked
+from certiqa.trial.defended import Defended
 
 __all__ = ["Verdicts", "scores_for"]
 

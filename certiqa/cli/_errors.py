@@ -14,7 +14,7 @@ from typing import Any, TextIO, TypeVar
 from certiqa._counted import counted
 from certiqa.errors import CertiqaError
 
-__all__ = ["BAD_INPUT", "INTERRUPTED", "Complaints", "Watched", "complain"]
+__all__ = ["BAD_INPUT", "INTERRUPTED", "Complaints", "Watched", "complain", "warn"]
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -27,6 +27,11 @@ def complain(problem: object, about: str = "") -> int:
     where = f"{name}: " if name and name not in text else ""
     print(f"certiqa: error: {where}{text}", file=sys.stderr, flush=True)
     return BAD_INPUT
+
+
+def warn(text: str) -> None:
+    """Print one line on stderr that is no error."""
+    print(f"certiqa: warning: {text}", file=sys.stderr, flush=True)
 
 
 class Complaints:

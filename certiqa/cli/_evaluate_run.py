@@ -20,7 +20,6 @@ from certiqa._progress import bar
 from certiqa.cli._errors import INTERRUPTED, Complaints, complain
 from certiqa.cli._evaluate_options import Settings
 from certiqa.cli._evaluate_text import lines
-from certiqa.cli._models import load_model
 from certiqa.cli._outputs import JsonOutput, write_atomically
 from certiqa.data.sets.dataset import DataSet
 from certiqa.data.sets.decoding import decode_all
@@ -34,6 +33,7 @@ from certiqa.evaluation.store import ScoreStore
 from certiqa.metrics import registry
 from certiqa.metrics.calibration import Logistic, fit_logistic
 from certiqa.smoothing.sampler import Progress
+from certiqa.trial.models import load_model
 
 __all__ = ["run"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from certiqa.cli._eps import Eps
 from certiqa.errors import InputError
+from certiqa.trial.size import Eps
 
 if TYPE_CHECKING:
     from certiqa.statistics.statements import Side

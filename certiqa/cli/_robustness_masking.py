@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from certiqa.cli._attack_names import Chosen
-from certiqa.cli._attack_one import effect
 from certiqa.cli._robustness_options import Settings
 from certiqa.evaluation.masking import MaskingReport, masking_report
+from certiqa.trial.attacked import effect
+from certiqa.trial.chosen import Chosen
 
 __all__ = ["masking_of"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from certiqa.cli._attack_names import Chosen, check_budget, chosen, key_values
-from certiqa.cli._defence import Defence
 from certiqa.errors import InputError, UnknownNameError
+from certiqa.trial.chosen import Chosen, check_budget, chosen, key_values
+from certiqa.trial.defence import Defence
 
 if TYPE_CHECKING:
     from certiqa.attacks import Budget, Objective
@@ -73,10 +73,10 @@ class Settings:
         """
         from certiqa import _checks as check
         from certiqa.attacks import Budget
-        from certiqa.cli._attack_one import checked_objective
         from certiqa.data.sets.dataset import PARTS
         from certiqa.evaluation.bootstrap import check_confidence
         from certiqa.evaluation.levels import BINNINGS
+        from certiqa.trial.attacked import checked_objective
 
         if data is None or root is None:
             rule = "must be given as --data NAME ROOT, a name and a folder"

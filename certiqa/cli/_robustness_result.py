@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from certiqa import _provenance as provenance
-from certiqa.cli._attack_names import Chosen
-from certiqa.cli._defended import Defended
 from certiqa.cli._robustness_masking import masking_of
 from certiqa.cli._robustness_options import Settings
 from certiqa.data.sets.dataset import DataSet
@@ -18,6 +16,8 @@ from certiqa.data.sets.record import Record
 from certiqa.evaluation.constant import constant_predictor
 from certiqa.evaluation.masking import MaskingReport
 from certiqa.evaluation.robustness import Robustness, robustness_of
+from certiqa.trial.chosen import Chosen
+from certiqa.trial.defended import Defended
 
 __all__ = ["Result", "Row"]
 

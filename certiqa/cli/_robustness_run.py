@@ -15,11 +15,7 @@ import torch
 
 from certiqa._progress import bar
 from certiqa.attacks import Budget
-from certiqa.cli._attack_names import Chosen
-from certiqa.cli._attack_one import attacked
-from certiqa.cli._defended import Defended, defended
-from certiqa.cli._errors import INTERRUPTED, Complaints, complain
-from certiqa.cli._models import load_model
+from certiqa.cli._errors import INTERRUPTED, Complaints, complain, warn
 from certiqa.cli._outputs import JsonOutput
 from certiqa.cli._robustness_options import Settings
 from certiqa.cli._robustness_result import Result
@@ -31,6 +27,10 @@ from certiqa.data.splits import fold
 from certiqa.errors import CertiqaError, InputError, ModelError
 from certiqa.evaluation.gradient_norm import gradient_l1
 from certiqa.evaluation.records import RecordStore
+from certiqa.trial.attacked import attacked
+from certiqa.trial.chosen import Chosen
+from certiqa.trial.defended import Defended, defended
+from certiqa.trial.models import load_model
 
 __all__ = ["run"]
 
@@ -54,7 +54,7 @@ def run(settings: Settings, model: str, *, device: str | None, store: str | None
     with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
         metric, where = load_model(model, device)
         data = _opened(settings)
-        with defended(metric, where, settings.defence) as target:
+        with defended(metric, where, settings.defence, warn) as target:
             work = _Work(settings, target, kept, complaints)
             try:
                 work.all(data)

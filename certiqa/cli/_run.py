@@ -11,14 +11,14 @@ from certiqa._certify import certify
 from certiqa._progress import bar
 from certiqa.certificate import Certificate
 from certiqa.certificate.words import Row, nothing_proved, rows
-from certiqa.cli._denoisers import denoiser_for
-from certiqa.cli._errors import Complaints
+from certiqa.cli._errors import Complaints, warn
 from certiqa.cli._images import SAMPLE, image_path
-from certiqa.cli._models import load_model
 from certiqa.cli._options import Settings
 from certiqa.cli._outputs import FigureOutput, JsonOutput
 from certiqa.cli._record import record, shortfall
 from certiqa.cli._text import Report
+from certiqa.trial.denoisers import denoiser_for
+from certiqa.trial.models import load_model
 
 __all__ = ["run"]
 
@@ -48,7 +48,7 @@ def run(
     with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
         metric, device = load_model(model, settings.device, settings.dtype)
         settings = settings.completed(metric)
-        with denoiser_for(denoiser, settings.level, device) as before:
+        with denoiser_for(denoiser, settings.level, device, warn) as before:
             work = _Work(settings, metric, before, device, output, figures, report, Complaints())
             work.complaints.each(images, work.one)
         if report is not None:

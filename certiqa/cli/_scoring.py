@@ -14,13 +14,13 @@ from certiqa import _provenance as provenance
 from certiqa._checks import enforced_range
 from certiqa.cli._errors import Complaints
 from certiqa.cli._images import image_path
-from certiqa.cli._models import load_model
 from certiqa.cli._outputs import JsonOutput
 from certiqa.data.images import Picture, read_image
 from certiqa.errors import AuditError, ModelOutputError
 from certiqa.smoothing.base import BaseScore, resolve_dtype
 from certiqa.smoothing.median import MedianSmoothing
 from certiqa.smoothing.select import check_size
+from certiqa.trial.models import load_model
 
 __all__ = ["run"]
 

@@ -9,7 +9,6 @@ from typing import Any
 import typer
 
 from certiqa._checks import check_choice
-from certiqa.cli._models import load_model
 from certiqa.cli._train_given import bfloat16, named_dataset, no_dataset
 from certiqa.cli._train_told import reporting, say_end
 from certiqa.data.sets.dataset import DataSet
@@ -23,6 +22,7 @@ from certiqa.errors import InputError
 from certiqa.smoothing.base import resolve_device
 from certiqa.training.pictures import ImagePool
 from certiqa.training.workers import workers
+from certiqa.trial.models import load_model
 
 __all__ = ["run"]
 

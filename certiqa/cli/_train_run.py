@@ -9,7 +9,6 @@ from typing import Any
 import typer
 
 from certiqa._counted import counted
-from certiqa.cli._models import load_model
 from certiqa.cli._train_given import bfloat16, named_dataset, no_dataset
 from certiqa.cli._train_told import reporting, say_end
 from certiqa.denoisers import registry
@@ -19,6 +18,7 @@ from certiqa.denoisers.training import train
 from certiqa.denoisers.workers import workers
 from certiqa.errors import InputError, UnknownNameError
 from certiqa.smoothing.base import resolve_device
+from certiqa.trial.models import load_model
 
 __all__ = ["run"]
 

@@ -204,8 +204,8 @@ def test_the_picture(attack: Run, folder: Path) -> None:
 
 
 def test_the_picture_states_its_factor(folder: Path) -> None:
-    from certiqa.cli._attack_one import Attacked
     from certiqa.cli._attack_picture import _drawn
+    from certiqa.trial.attacked import Attacked
 
     clean = read_image(str(folder / "a.png"))
     pixels_in = torch.from_numpy(clean.pixels.copy())

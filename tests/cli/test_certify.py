@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import certiqa
-from certiqa.cli._eps import Eps
 from certiqa.cli._text import Report
+from certiqa.trial.size import Eps
 
 Run = Callable[..., Any]
 D = 3 * 16 * 24

@@ -90,7 +90,7 @@ def chosen(text: str, more: Mapping[str, str] | None = None, device: str | None 
 
 
 def _metric(name: str, device: str | None) -> Any:
-    from certiqa.cli._models import load_model
+    from certiqa.trial.models import load_model
 
     return load_model(name, device)[0]
 

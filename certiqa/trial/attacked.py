@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from certiqa.cli._attack_names import Chosen
-from certiqa.cli._defended import Defended
 from certiqa.data.images import Picture
 from certiqa.errors import InputError
+from certiqa.trial.chosen import Chosen
+from certiqa.trial.defended import Defended
 
 if TYPE_CHECKING:
     from certiqa.attacks import AttackResult, Budget, Objective

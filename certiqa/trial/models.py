@@ -1,12 +1,12 @@
-"""``--model``: a registered name, or an attribute of the user's own module."""
+"""A metric by name: a registered one, a file of weights, or an attribute of the user's own module."""
 
 from __future__ import annotations
 
 import inspect
 from typing import Any
 
-from certiqa.cli._imported import FORM, PREFIX, imported
 from certiqa.errors import InputError, UnknownNameError
+from certiqa.trial.imported import FORM, PREFIX, imported
 
 __all__ = ["load_model"]
 

@@ -1,25 +1,26 @@
-"""``--denoiser``: a denoiser of the package, a file of weights, or an attribute of the user's own module."""
+"""A denoiser of the package, a file of weights, or an attribute of the user's own module."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from certiqa.cli._imported import FORM, PREFIX, imported
 from certiqa.errors import InputError, UnknownNameError
+from certiqa.trial.imported import FORM, PREFIX, imported
 
 __all__ = ["denoiser_for"]
 
 
 @contextlib.contextmanager
-def denoiser_for(name: str | None, sigma: float, device: Any) -> Iterator[Any]:
+def denoiser_for(
+    name: str | None, sigma: float, device: Any, told: Callable[[str], object] = lambda text: None
+) -> Iterator[Any]:
     """The denoiser on the device, for as long as this lasts; None for None.
 
-    A noise level that its weights were not trained for is said in one line on stderr, not as a Python warning.
+    A noise level that its weights were not trained for is told in one line, and is no Python warning.
 
     Raises:
         InputError: not importable, not a denoiser; UnknownNameError: nothing of that name.
@@ -44,8 +45,7 @@ def denoiser_for(name: str | None, sigma: float, device: Any) -> Iterator[Any]:
     trained = getattr(denoiser, "card", None)
     if isinstance(trained, denoisers.DenoiserCard) and not trained.covers(sigma):
         low, high = trained.sigma_range
-        text = f"the denoiser {name} was trained for sigma from {low:g} to {high:g}; at {sigma:g} it may denoise badly"
-        print(f"certiqa: warning: {text}", file=sys.stderr, flush=True)
+        told(f"the denoiser {name} was trained for sigma from {low:g} to {high:g}; at {sigma:g} it may denoise badly")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", denoisers.SigmaWarning)
         yield denoiser

@@ -22,6 +22,8 @@ class Defence:
         n: scores of the smoothed median that is deployed.
         samples: noisy copies (or draws of a random purification) per step of an attack.
         seed: of all noise, which is keyed by the image; the attack's and the deployed metric's are independent.
+        resolution: at which the noise is added; None: what the metric declares, else the image's own.
+        dtype: of the forward passes under noise.
     """
 
     purify: tuple[tuple[str, dict[str, Any]], ...]
@@ -30,6 +32,8 @@ class Defence:
     n: int
     samples: int
     seed: int
+    resolution: int | None = None
+    dtype: str = "auto"
 
     @classmethod
     def of(
@@ -63,6 +67,7 @@ class Defence:
         if self.sigma is not None:
             parts.append(f"{'DMS' if self.denoiser else 'MS'} sigma {self.sigma:g}")
             parts += [f"denoiser {self.denoiser}"] if self.denoiser else []
+            parts += [f"at {self.resolution} pixels"] if self.resolution else []
         return ", ".join(parts) or "undefended"
 
     def to_dict(self) -> dict[str, Any]:

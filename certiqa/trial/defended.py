@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from certiqa.cli._defence import Defence
 from certiqa.errors import AuditError
+from certiqa.trial.defence import Defence
 
 __all__ = ["Defended", "defended", "seed_for"]
 
@@ -76,8 +76,10 @@ class Defended:
 
 
 @contextlib.contextmanager
-def defended(metric: Any, device: Any, defence: Defence) -> Iterator[Defended]:
-    """The metric with its defence, for as long as this lasts.
+def defended(
+    metric: Any, device: Any, defence: Defence, told: Callable[[str], object] = lambda text: None
+) -> Iterator[Defended]:
+    """The metric with its defence, for as long as this lasts; what should be known beforehand is told in words.
 
     Raises:
         CertiqaError: the denoiser cannot be loaded, or the metric is in train mode.
@@ -86,9 +88,9 @@ def defended(metric: Any, device: Any, defence: Defence) -> Iterator[Defended]:
 
     from certiqa import _provenance as provenance
     from certiqa import attacks, purifications
-    from certiqa.cli._denoisers import denoiser_for
     from certiqa.evaluation.store import score_identity
     from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
+    from certiqa.trial.denoisers import denoiser_for
 
     if isinstance(metric, torch.nn.Module) and any(part.training for part in metric.modules()):
         raise AuditError("The model is in train mode. Call model.eval() in its module.", ("train-mode",))
@@ -96,12 +98,13 @@ def defended(metric: Any, device: Any, defence: Defence) -> Iterator[Defended]:
         metric = purifications.load(name, metric, **options)
     name = provenance.model_name(metric)
     drawn = bool(getattr(metric, "random", False))
-    with denoiser_for(defence.denoiser, defence.sigma or 0.0, device) as denoiser:
+    with denoiser_for(defence.denoiser, defence.sigma or 0.0, device, told) as denoiser:
         deployed = target = metric
         if defence.sigma is not None:
 
             def smooth(n: int, role: str) -> Any:
                 options: dict[str, Any] = {"n": n, "seed": seed_for(defence.seed, role)}
+                options |= {"resolution": defence.resolution, "dtype": defence.dtype}
                 if denoiser is None:
                     return MedianSmoothing(metric, defence.sigma or 0.0, **options).eval()
                 return DenoisedMedianSmoothing(metric, denoiser, defence.sigma or 0.0, **options).eval()
