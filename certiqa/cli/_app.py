@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from certiqa._version import __version__
-from certiqa.cli import attack, certify, data, evaluate, models, robustness, samples, score, train
+from certiqa.cli import attack, benchmark, certify, data, evaluate, models, robustness, samples, score, train
 from certiqa.cli._errors import INTERRUPTED, complain
 from certiqa.errors import CertiqaError
 
@@ -69,6 +69,7 @@ app.command(name="score", epilog=score.EPILOG)(score.score)
 app.command(name="evaluate", epilog=evaluate.EPILOG)(evaluate.evaluate)
 app.command(name="attack", epilog=attack.EPILOG)(attack.attack)
 app.command(name="robustness", epilog=robustness.EPILOG)(robustness.robustness)
+app.command(name="benchmark", epilog=benchmark.EPILOG)(benchmark.benchmark)
 app.command(name="models", epilog=models.EPILOG)(models.models)
 app.command(name="samples")(samples.samples)
 app.add_typer(data.app, name="data")

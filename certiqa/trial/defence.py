@@ -22,7 +22,8 @@ class Defence:
         n: scores of the smoothed median that is deployed.
         samples: noisy copies (or draws of a random purification) per step of an attack.
         seed: of all noise, which is keyed by the image; the attack's and the deployed metric's are independent.
-        resolution: at which the noise is added; None: what the metric declares, else the image's own.
+        resolution: at which the noise is added, the shorter side; None: what the metric declares, else the image's
+            own; "native": the image's own.
         dtype: of the forward passes under noise.
     """
 
@@ -32,7 +33,7 @@ class Defence:
     n: int
     samples: int
     seed: int
-    resolution: int | None = None
+    resolution: int | str | None = None
     dtype: str = "auto"
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import Any
 from certiqa.errors import AuditError
 from certiqa.trial.defence import Defence
 
-__all__ = ["Defended", "defended", "seed_for"]
+__all__ = ["Defended", "defended", "device_of", "seed_for"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Defended:
         from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
 
         with torch.no_grad():
-            batch = image[None].to(_device(self.metric))
+            batch = image[None].to(device_of(self.metric))
             if isinstance(self.deployed, MedianSmoothing | DenoisedMedianSmoothing):
                 found = float(self.deployed(batch))
             else:
@@ -143,7 +143,8 @@ def _digest(parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _device(metric: Any) -> Any:
+def device_of(metric: Any) -> Any:
+    """Where its parameters are; the CPU for what has none."""
     import torch
 
     tensors = (*metric.parameters(), *metric.buffers()) if isinstance(metric, torch.nn.Module) else ()

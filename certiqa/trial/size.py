@@ -1,4 +1,4 @@
-"""The sizes of attacks that ``--eps`` understands: l2 in [0, 1] units, l_inf, PSNR, grey levels."""
+"""Sizes of attacks as text: l2 in [0, 1] units, l_inf, PSNR, grey levels."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Eps:
     value: float
 
     @classmethod
-    def parse(cls, text: str) -> Eps:
-        """Read it.
+    def parse(cls, text: str, option: str = "--eps") -> Eps:
+        """Read it; ``option`` is what errors blame.
 
         Raises:
             InputError: no such unit, no number, or out of the unit's range.
@@ -38,17 +38,17 @@ class Eps:
         unit, _, number = text.strip().rpartition(":")
         unit = unit.strip().lower() or "l2"
         if unit not in _LARGEST:
-            raise InputError.of("--eps", f"must have a unit out of {', '.join(_LARGEST)}", text, _REMEDY)
+            raise InputError.of(option, f"must have a unit out of {', '.join(_LARGEST)}", text, _REMEDY)
         above, _, below = number.partition("/")
         try:
             value = float(above) / float(below) if "/" in number else float(number)
         except (ValueError, ZeroDivisionError):
-            raise InputError.of("--eps", "must be a number, or unit:number", text, _REMEDY) from None
+            raise InputError.of(option, "must be a number, or unit:number", text, _REMEDY) from None
         if not math.isfinite(value) or value < 0:
-            raise InputError.of("--eps", "must be a finite number >= 0", text, _REMEDY)
+            raise InputError.of(option, "must be a finite number >= 0", text, _REMEDY)
         if value > _LARGEST[unit]:
             remedy = f"Try linf:{value:g}/255." if unit == "linf" and value <= 255 else _REMEDY
-            raise InputError.of("--eps", f"must be at most {_LARGEST[unit]:g} in the unit {unit}", text, remedy)
+            raise InputError.of(option, f"must be at most {_LARGEST[unit]:g} in the unit {unit}", text, remedy)
         return cls(unit, value)
 
     def length(self, dimension: int) -> float:

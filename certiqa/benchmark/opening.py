@@ -1,0 +1,198 @@
+"""Everything that a run needs is opened before anything is computed: what is missing is told at once, and together."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from certiqa.benchmark.config import Config, Data, DefenceEntry
+from certiqa.benchmark.distorted_samples import NAME, distorted_samples
+from certiqa.benchmark.subject import Subject
+from certiqa.data.sets.dataset import DataSet
+from certiqa.errors import CertiqaError, InputError
+from certiqa.trial.defence import Defence
+from certiqa.trial.defended import Defended, defended, device_of
+
+__all__ = ["Opened", "opened"]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What there is to measure.
+
+    Attributes:
+        config: what was asked for.
+        data: in the config's order, images in an order that is drawn by a hash of their names, the same everywhere.
+        subjects: in the config's order.
+        bases: the undefended metrics, by name.
+        middles: of the scale of each metric; for the objective "far".
+        left_out: what is missing and was to be skipped, in words.
+    """
+
+    config: Config
+    data: tuple[DataSet, ...]
+    subjects: tuple[Subject, ...]
+    bases: dict[str, Defended]
+    middles: dict[str, float]
+    left_out: tuple[str, ...]
+
+    def facts(self) -> list[dict[str, Any]]:
+        """Of the data sets, for the report and for telling one state of a folder of images from another."""
+        return [
+            {
+                "name": one.name,
+                "part": wanted.part,
+                "images": len(one),
+                "contents": len(set(one.contents())),
+                "mos_range": list(one.mos_range),
+                "lower_better": one.lower_better,
+                "licence": one.licence,
+                "sha256": _digest([(r.name, r.mos, r.content, r.path.stat().st_size) for r in one.records]),
+            }
+            for one in self.data
+            for wanted in self.config.data
+            if wanted.name == one.name
+        ]
+
+
+@contextlib.contextmanager
+def opened(
+    config: Config,
+    folder: Path,
+    *,
+    device: str | None = None,
+    models: Mapping[str, Any] | None = None,
+    skip_missing: bool = False,
+    told: Callable[[str], object] = lambda text: None,
+) -> Iterator[Opened]:
+    """Open the data sets, metrics and denoisers of a config, for as long as this lasts.
+
+    Args:
+        config: with the folders of its data sets.
+        folder: where made data may lie.
+        device: of the metrics.
+        models: metrics of the caller's own, in eval mode, by the names that the config uses.
+        skip_missing: leave out what cannot be opened; it stands in ``left_out``.
+        told: is given one line for what should be known beforehand.
+
+    Raises:
+        InputError: something cannot be opened: all of it, each with its reason.
+    """
+    problems: list[str] = []
+    with contextlib.ExitStack() as stack:
+        data = [one for wanted in config.data if (one := _tried(problems, wanted.name, _data, wanted, config, folder))]
+        loader = _Loader(device, dict(models or {}))
+        bases: dict[str, Defended] = {}
+        middles: dict[str, float] = {}
+        for metric in config.metrics:
+            base = _tried(problems, f"metric {metric.name!r}", loader.base, metric.name, config, stack)
+            if base is None:
+                continue
+            middle = (
+                metric.middle if base.output_range is None or metric.middle is not None else sum(base.output_range) / 2
+            )
+            if middle is None and config.attacks.objective == "far" and config.attacks.images != 0:
+                problems.append(
+                    f"metric {metric.name!r}: it declares no range, and the objective 'far' needs the middle of its "
+                    "scale. Give middle in [[metric]], or another objective."
+                )
+                continue
+            bases[metric.name], middles[metric.name] = base, 0.0 if middle is None else middle
+        subjects: list[Subject] = []
+        for name in bases:
+            for entry in config.defences:
+                weights = entry.weights_for(name)
+                if weights is None:
+                    continue
+                for sigma in (entry.sigmas or config.sigmas) if entry.smooth else (None,):
+                    what = f"defence {entry.name!r} of {name!r}"
+                    one = _tried(problems, what, loader.subject, name, weights, entry, sigma, config, stack, told)
+                    if one is None:
+                        break
+                    subjects.append(one)
+        if problems and not skip_missing:
+            remedy = "Repair it, or pass --skip-missing to go on without it."
+            raise InputError(f"Not everything is there: {'; '.join(problems)} {remedy}")
+        if not data or not subjects:
+            raise InputError(f"Nothing is left to measure: {'; '.join(problems)}")
+        yield Opened(config, tuple(data), tuple(subjects), bases, middles, tuple(problems))
+
+
+def _tried(problems: list[str], what: str, work: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return work(*arguments)
+    except (CertiqaError, OSError) as error:
+        text = " ".join(str(error).split())
+        problems.append(f"{what}: {text}")
+        return None
+
+
+class _Loader:
+    """Metrics by name, each loaded once."""
+
+    def __init__(self, device: str | None, own: dict[str, Any]) -> None:
+        self._device, self._there = device, own
+
+    def metric(self, name: str) -> Any:
+        from certiqa.trial.models import load_model
+
+        if name not in self._there:
+            self._there[name] = load_model(name, self._device)[0]
+        return self._there[name]
+
+    def base(self, name: str, config: Config, stack: contextlib.ExitStack) -> Defended:
+        plain = Defence((), None, None, 1, config.attacks.samples, config.seed)
+        metric = self.metric(name)
+        return stack.enter_context(defended(metric, device_of(metric), plain))
+
+    def subject(
+        self,
+        name: str,
+        weights: str,
+        entry: DefenceEntry,
+        sigma: float | None,
+        config: Config,
+        stack: contextlib.ExitStack,
+        told: Callable[[str], object],
+    ) -> Subject:
+        from certiqa.purifications import parse
+
+        metric = self.metric(weights)
+        defence = Defence(
+            purify=tuple(parse(text) for text in entry.purify),
+            sigma=sigma,
+            denoiser=entry.denoiser,
+            n=config.agreement.draws,
+            samples=config.attacks.samples,
+            seed=config.seed,
+            resolution=entry.resolution,
+            dtype=config.dtype,
+        )
+        found = stack.enter_context(defended(metric, device_of(metric), defence, told))
+        more = {"defence": defence.to_dict(), "draws": config.agreement.draws}
+        return Subject.of(name, entry, sigma, found, more)
+
+
+def _data(wanted: Data, config: Config, folder: Path) -> DataSet:
+    from certiqa.data.sets.registry import open_dataset
+    from certiqa.data.splits import fold
+
+    if wanted.name == NAME:
+        whole = distorted_samples(folder / NAME)
+    else:
+        whole = open_dataset(wanted.name, wanted.root or "", decode=False, **wanted.options)
+    part = whole.part(wanted.part)
+    if not part.records:
+        raise InputError.of("part", f"must be one with images; {wanted.name!r} has none in it", wanted.part)
+    order = sorted(part.records, key=lambda record: (fold(record.name, 2**61, salt="benchmark:"), record.name))
+    return dataclasses.replace(part, records=tuple(order[: config.agreement.images]))
+
+
+def _digest(values: Any) -> str:
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()

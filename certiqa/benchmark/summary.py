@@ -1,0 +1,155 @@
+"""From the records of a folder to the Comparison that the report reads; nothing is loaded or computed anew."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from certiqa.benchmark.config import Config
+from certiqa.benchmark.folder import Folder
+from certiqa.benchmark.result import Comparison, Example, Row
+from certiqa.benchmark.rows import Found, constant_row, row_of
+from certiqa.certificate import Certificate
+from certiqa.errors import InputError
+
+__all__ = ["as_json", "comparison_of"]
+
+Json = dict[str, Any]
+
+
+def comparison_of(
+    folder: Folder,
+    missing: Iterable[str] = (),
+    pictures: Callable[[str, str], Path | None] | None = None,
+) -> Comparison:
+    """Everything that stands in the folder, as one Comparison.
+
+    Args:
+        folder: that was begun.
+        missing: what was planned and is not there, in words.
+        pictures: (data set, image) -> its file, for small pictures of examples; None: none are shown.
+
+    Raises:
+        InputError: the folder was never begun, or a file in it is of another kind.
+    """
+    about = folder.about
+    if about is None:
+        raise InputError.of("--out", "must be a folder that a benchmark was begun in", str(folder.path))
+    config = Config.of(about["config"])
+    groups: dict[tuple[Any, ...], list[Json]] = {}
+    seconds, newest = 0.0, ""
+    for record in dict(folder.records()).values():
+        seconds += record.get("seconds", record.get("told", {}).get("attack_seconds", 0.0))
+        newest = max(newest, record["date"])
+        if record["what"] != "made":
+            groups.setdefault((record["data"], record["metric"], record["defence"], record["sigma"]), []).append(record)
+    rows: list[Row] = []
+    examples: list[Example] = []
+    for data in about["datasets"]:
+        for metric in config.metrics:
+            here: list[tuple[Row, Found]] = []
+            for subject in _in_order(about["subjects"], config, metric.name):
+                records = groups.get((data["name"], metric.name, subject["defence"], subject["sigma"]))
+                if records and any(one["what"] == "score" for one in records):
+                    found = Found(config, data, subject, records)
+                    here.append((row_of(found), found))
+            if here:
+                rows += [row for row, _ in here]
+                rows.append(
+                    constant_row(config, data, metric.name, max((one for _, one in here), key=Found.size), here)
+                )
+                examples += _examples(config, here, pictures if config.examples.thumbnails else None)
+    gaps = (*about["left_out"], *missing)
+    return Comparison(
+        name=config.name,
+        config=config.to_dict(),
+        config_sha256=about["config_sha256"],
+        command=about["command"],
+        date=newest,
+        versions=about["versions"],
+        machine=about["machine"],
+        seconds=round(seconds, 1),
+        complete=not gaps,
+        missing=gaps,
+        datasets=tuple({key: value for key, value in one.items() if value is not None} for one in about["datasets"]),
+        rows=tuple(rows),
+        examples=tuple(examples),
+    )
+
+
+def _in_order(subjects: list[Json], config: Config, metric: str) -> list[Json]:
+    """In the config's order, whatever order they were opened in."""
+    names = [one.name for one in config.defences]
+    sigmas = {one.name: list(one.sigmas or config.sigmas) for one in config.defences}
+    mine = [one for one in subjects if one["metric"] == metric and one["defence"] in names]
+
+    def place(one: Json) -> tuple[int, int]:
+        return names.index(one["defence"]), 0 if one["sigma"] is None else sigmas[one["defence"]].index(one["sigma"])
+
+    return sorted(mine, key=place)
+
+
+def _examples(
+    config: Config, here: list[tuple[Row, Found]], pictures: Callable[[str, str], Path | None] | None
+) -> list[Example]:
+    """The first images, under the defence that agrees best and under the one whose certificate reaches farthest."""
+    certified = [(row, found) for row, found in here if row.certified is not None]
+    if not certified or not config.examples.images:
+        return []
+    best = max(certified, key=lambda one: abs(one[0].srocc.value) if one[0].srocc else -1.0)
+    far = min(certified, key=_reach)
+    chosen = {id(one[1]): one for one in (best, far)}
+    return [
+        _example(row, record, pictures)
+        for row, found in chosen.values()
+        for record in found.of("certificate")[: config.examples.images]
+    ]
+
+
+def _reach(one: tuple[Row, Found]) -> float:
+    certified = one[0].certified
+    return certified.psnr_at_half_sd.value if certified and certified.psnr_at_half_sd else float("inf")
+
+
+def _example(row: Row, record: Json, pictures: Callable[[str, str], Path | None] | None) -> Example:
+    certificate = Certificate.from_dict(record["certificate"])
+    curve = certificate.curve(points=33)
+
+    def ends(values: Any) -> tuple[float | None, ...]:
+        return tuple(float(one) if math.isfinite(one) else None for one in values)
+
+    path = pictures(row.data, record["image"]) if pictures else None
+    return Example(
+        data=row.data,
+        image=record["image"],
+        mos=record["mos"],
+        defence=row.defence,
+        sigma=certificate.sigma,
+        thumbnail=None if path is None else _thumbnail(path),
+        score=certificate.score,
+        eps=tuple(float(one) for one in curve.eps),
+        lower=ends(curve.lower),
+        upper=ends(curve.upper),
+        statement=" ".join(str(certificate).split()),
+    )
+
+
+def _thumbnail(path: Path) -> str:
+    from PIL import Image
+
+    with Image.open(path) as opened:
+        small = opened.convert("RGB")
+        small.thumbnail((160, 160))
+        file = io.BytesIO()
+        small.save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def as_json(comparison: Comparison) -> str:
+    """The whole of it."""
+    return json.dumps(comparison.to_dict(), indent=1, allow_nan=False) + "\n"
