@@ -165,7 +165,7 @@ def main(argv: list[str]) -> None:
         machine["gpu"] = torch.cuda.get_device_name(args.device)
     common = {"command": shlex.join(["python", "benchmarks/nt.py", *argv]), "versions": versions(), "machine": machine}
     share, shares = map(int, args.part.split("/"))
-    for number, variant in enumerate(plan(tuple(args.base or ("builtin", "eonss")))):
+    for number, variant in enumerate(plan(tuple(args.base or ("builtin", "eonss")), args.preset == "cpu")):
         if number % shares == share and (not args.variants or variant.name in args.variants):
             run(variant, scene, args, common)
 

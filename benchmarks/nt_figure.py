@@ -8,12 +8,17 @@ from typing import Any
 __all__ = ["draw"]
 
 ATTACKS = {"fgsm": "FGSM", "pgd": "PGD", "perceptual": "perceptual"}
+CONSTANT = 0.5
 COLOURS = {"nt": "#0072B2", "at": "#D55E00", "clean": "#666666", "undefended": "#000000", "noise": "#009E73"}
 
 
 def draw(rows: list[dict[str, Any]], base: str, path: Path) -> None:
-    """One panel for each attack: SROCC of the unattacked scores against RMSE(before, after) over their SD."""
+    """One panel for each attack: SROCC of the unattacked scores against RMSE(before, after) over their SD.
+
+    Models whose scores have an SD below CONSTANT are left out: they have become constants.
+    """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
@@ -21,22 +26,27 @@ def draw(rows: list[dict[str, Any]], base: str, path: Path) -> None:
             found.setdefault(row["identity"]["variant"], {})[row["identity"]["row"]] = row
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     for axes, (attack, title) in zip(figure.subplots(1, len(ATTACKS), sharey=True), ATTACKS.items(), strict=True):
-        for variant, here in found.items():
+        for number, (variant, here) in enumerate(found.items()):
             if "clean" not in here or attack not in here:
                 continue
             srocc = here["clean"]["agreement"]["srocc"]
             x = here[attack]["robustness"]["rmse_over_sd"]
-            if x is None:  # a model that has become constant
+            if x is None or here["clean"]["sd_of_scores"] < CONSTANT:
                 continue
-            low, high = srocc["interval"]
+            low, high = srocc["interval"] or (srocc["value"], srocc["value"])
             kind = variant.split()[0]
             ends = [[srocc["value"] - low], [high - srocc["value"]]]
             colour = COLOURS.get(kind, "#CC79A7")
             axes.errorbar([x], [srocc["value"]], yerr=ends, fmt="o", ms=4, color=colour, elinewidth=0.4)
             label = variant.removeprefix("nt ").replace("lambda ", "λ=")
-            axes.annotate(label, (x, srocc["value"]), fontsize=6, xytext=(3, 3), textcoords="offset points")
-        axes.set(title=title, xlabel="RMSE(before, after) / SD of the scores")
-        axes.set_xlim(left=0)
+            axes.annotate(
+                label, (x, srocc["value"]), fontsize=6, xytext=(4, 4 - 12 * (number % 2)), textcoords="offset points"
+            )
+        axes.set(title=title, xlabel="RMSE(before, after) / SD, log scale")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.25)
     figure.axes[0].set_ylabel("SROCC without attack")
     figure.savefig(path, dpi=150, metadata={"Software": None})

@@ -78,8 +78,12 @@ class Variant:
     key: bool = False
 
 
-def plan(bases: tuple[str, ...]) -> Iterator[Variant]:
-    """The variants, those that the tables need most first."""
+LONG = 3000
+"""Steps, for variants that the preset cpu trains beyond its 400."""
+
+
+def plan(bases: tuple[str, ...], long: bool = False) -> Iterator[Variant]:
+    """The variants, those that the tables need most first; with ``long`` also some that are trained for LONG steps."""
     for base in bases:
         times = TIMES.get(base, 1.0)
         main = {"lam": times * MAIN}
@@ -93,6 +97,11 @@ def plan(bases: tuple[str, ...]) -> Iterator[Variant]:
             yield Variant(f"nt lambda {times * lam:g}", base, "nt", {"lam": times * lam})
         yield Variant("noise", base, "noise", {"sigma": 0.12}, key=True)
         yield Variant("at lowered", base, "at", attacks | {"label_drop": 0.1})
+        if base == "builtin" and long:
+            for lam in LAMBDAS[3:5]:
+                yield Variant(f"nt lambda {lam:g} long", base, "nt", {"lam": lam, "steps": LONG}, key=True)
+            yield Variant("at eps 1 long", base, "at", attacks | {"eps": 1 / 255, "steps": LONG}, key=True)
+            yield Variant("clean long", base, "clean", {"steps": LONG})
         if base == "builtin":
             for eps in AT_EPS:
                 yield Variant(f"at eps {eps * 255:g}", base, "at", attacks | {"eps": eps})

@@ -47,12 +47,19 @@ def published() -> str:
 
 
 def _of(rows: Iterable[Row], base: str) -> dict[str, dict[str, Row]]:
-    """variant -> row name -> line, in the order of the file."""
+    """variant -> row name -> line: undefended and clean first, then NT by lambda, then the others."""
     found: dict[str, dict[str, Row]] = {}
     for row in rows:
         if row["identity"]["base"] == base:
             found.setdefault(row["identity"]["variant"], {})[row["identity"]["row"]] = row
-    return found
+    return dict(sorted(found.items(), key=lambda item: _place(item[0])))
+
+
+def _place(variant: str) -> tuple[int, float, str]:
+    kind, _, rest = variant.partition(" lambda ")
+    if kind == "nt" and rest:
+        return 2, float(rest.split()[0]), variant
+    return {"undefended": 0, "clean": 1}.get(variant, 3), 0.0, variant
 
 
 def _rmse(row: Row | None) -> str:
@@ -68,10 +75,10 @@ def main_table(rows: list[Row], base: str) -> str:
         cells = ["-"] * 4
         if clean is not None:
             srocc = clean["agreement"]["srocc"]
-            low, high = srocc["interval"] or (float("nan"), float("nan"))
+            ends = "no interval" if srocc["interval"] is None else "{:.3f} to {:.3f}".format(*srocc["interval"])
             cells = [
                 f"{clean['rmse']:.2f}",
-                f"{srocc['value']:.3f} ({low:.3f} to {high:.3f})",
+                f"{srocc['value']:.3f} ({ends})",
                 f"{clean['sd_of_scores']:.2f}",
                 f"{clean['gradient_l1']['mean']:.0f}",
             ]
@@ -124,18 +131,25 @@ def relative(rows: list[Row], base: str) -> str:
     start = found.get("clean")
     if start is None or "clean" not in start:
         return "Not measured."
-    lines = ["| | SROCC lost | FGSM | perceptual |", "|---|---|---|---|"]
+    lines = ["| | SROCC lost | FGSM | perceptual | FGSM, in SD | perceptual, in SD | PGD, in SD |", "|---" * 7 + "|"]
     for model, figures in PUBLISHED.items():
         (one, other), rmse = figures["SROCC"], figures["rows"]
         parts = [f"{1 - after / before:.0%}" for before, after in rmse[:2]]  # type: ignore[misc, has-type]
-        lines.append(f"| {model}, published | {one - other:.3f} | {parts[0]} | {parts[1]} |")  # type: ignore[operator]
+        lines.append(f"| {model}, published | {one - other:.3f} | {parts[0]} | {parts[1]} | - | - | - |")  # type: ignore[operator]
     for variant, here in found.items():
         if variant in ("clean", "undefended") or "clean" not in here:
             continue
         lost = start["clean"]["agreement"]["srocc"]["value"] - here["clean"]["agreement"]["srocc"]["value"]
         cells = [_share(start.get(name), here.get(name)) for name in ("fgsm", "perceptual")]
-        lines.append(f"| {base}, {variant} | {lost:.3f} | {cells[0]} | {cells[1]} |")
+        cells += [_share_in_sd(start.get(name), here.get(name)) for name in ("fgsm", "perceptual", "pgd")]
+        lines.append(f"| {base}, {variant} | {lost:.3f} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _share_in_sd(before: Row | None, after: Row | None) -> str:
+    """The same of RMSE over the SD of the model's own scores; none where scores became constant."""
+    sizes = [None if row is None else row["robustness"].get("rmse_over_sd") for row in (before, after)]
+    return "-" if None in sizes else f"{1 - sizes[1] / sizes[0]:.0%}"
 
 
 def _share(before: Row | None, after: Row | None) -> str:

@@ -70,7 +70,7 @@ def test_the_gate_comes_before_the_work(picture):
 def test_unknown_names(picture):
     with pytest.raises(
         UnknownNameError,
-        match=r"Unknown model 'bultin'\. Did you mean 'builtin' or 'builtin-noise' or 'builtin-certified'\?",
+        match=r"Unknown model 'bultin'\. Did you mean 'builtin' or 'builtin-nt' or 'builtin-at'\?",
     ):
         certiqa.certify("bultin", picture, 0.1)
     with pytest.raises(UnknownNameError, match="Unknown denoiser 'unet'"):

@@ -10,6 +10,7 @@ from certiqa._checks import check_alpha, check_resolution, check_sigma
 from certiqa.benchmark._gate import Table
 from certiqa.benchmark.config import (
     BASE,
+    NT_TEST,
     OBJECTIVES,
     Agreement,
     Attacks,
@@ -33,7 +34,8 @@ def data_of(data: Any, where: str) -> Data:
 
     table = Table(data, where, ("name", "root", "part", "options"))
     name = table.text("name", among=(*names(), NAME))
-    part = table.text("part", "all" if name == NAME else "validation", among=PARTS)
+    among = (*PARTS, NT_TEST) if name == "livec" else PARTS
+    part = table.text("part", "all" if name == NAME else "validation", among=among)
     options = table.get("options", {})
     if not isinstance(options, Mapping):
         raise InputError.of(table.path("options"), "must be a table of options of the reader", options)

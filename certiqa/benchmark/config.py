@@ -14,6 +14,7 @@ from certiqa.errors import InputError
 
 __all__ = [
     "BASE",
+    "NT_TEST",
     "OBJECTIVES",
     "Agreement",
     "Attacks",
@@ -27,6 +28,8 @@ __all__ = [
 
 OBJECTIVES = ("far", "raise", "lower", "move")
 """far: scores above the middle of the scale are lowered, the others raised."""
+NT_TEST = "nt-test"
+"""As the part of livec: the test part of the NT paper, out of the whole data set."""
 BASE = "base"
 """As the metric of a defence: the metric that is defended, with its own weights."""
 _DTYPES = ("auto", "float32", "float64", "bfloat16", "float16")
@@ -39,7 +42,7 @@ class Data:
     Attributes:
         name: of its reader, or "distorted-samples", which is made from the sample photographs.
         root: its folder; None: must be given when it is run. It is no part of the config's identity.
-        part: "all", "fit", "validation", "train", "val" or "test".
+        part: "all", "fit", "validation", "train", "val", "test", or (livec) "nt-test".
         options: of the reader.
     """
 
@@ -134,7 +137,7 @@ class Attacks:
 
     Attributes:
         images: of each data set; None: all; 0: nothing is attacked.
-        names: attacks, as "pgd:steps=10".
+        names: attacks, as "pgd:steps=10"; "{metric}" in a file name stands for the metric's name.
         budgets: as "linf:2/255".
         objective: "far", "raise", "lower" or "move".
         adaptive: attacks that know the defence: gradients through noise, denoiser, purification.

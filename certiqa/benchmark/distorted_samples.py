@@ -1,4 +1,4 @@
-"""A data set for trying the engine: the sample photographs, blurred and made noisy, with made-up scores.
+"""A data set for trying the engine: the sample photographs, blurred and compressed, with made-up scores.
 
 Nobody rated these pictures: the "MOS" is 5 less the level of distortion. It shows that everything works, and says
 nothing about a metric.
@@ -14,7 +14,7 @@ from certiqa.data.sets.record import Record
 __all__ = ["NAME", "distorted_samples"]
 
 NAME = "distorted-samples"
-_KINDS = ("gaussian-blur", "white-noise")
+_KINDS = ("gaussian-blur", "jpeg")
 _SIDE = 128
 
 

@@ -48,6 +48,13 @@ class Folder:
         self._own: RecordStore | None = None
         self._others: dict[str, Json] = {}
 
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
     @property
     def about(self) -> Json | None:
         """What it is of; None for a new one.

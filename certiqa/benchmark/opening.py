@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from certiqa.benchmark.config import Config, Data, DefenceEntry
+from certiqa.benchmark.config import NT_TEST, Config, Data, DefenceEntry
 from certiqa.benchmark.distorted_samples import NAME, distorted_samples
 from certiqa.benchmark.subject import Subject
 from certiqa.data.sets.dataset import DataSet
 from certiqa.errors import CertiqaError, InputError
+from certiqa.trial.chosen import Chosen, chosen
 from certiqa.trial.defence import Defence
 from certiqa.trial.defended import Defended, defended, device_of
 
@@ -32,6 +33,7 @@ class Opened:
         subjects: in the config's order.
         bases: the undefended metrics, by name.
         middles: of the scale of each metric; for the objective "far".
+        attacks: (metric, attack as the config names it) -> the attack.
         left_out: what is missing and was to be skipped, in words.
     """
 
@@ -40,6 +42,7 @@ class Opened:
     subjects: tuple[Subject, ...]
     bases: dict[str, Defended]
     middles: dict[str, float]
+    attacks: dict[tuple[str, str], Chosen]
     left_out: tuple[str, ...]
 
     def facts(self) -> list[dict[str, Any]]:
@@ -105,7 +108,12 @@ def opened(
                 continue
             bases[metric.name], middles[metric.name] = base, 0.0 if middle is None else middle
         subjects: list[Subject] = []
+        attacks: dict[tuple[str, str], Chosen] = {}
         for name in bases:
+            for text in config.attacks.names if config.attacks.images != 0 else ():
+                attack = _tried(problems, f"attack {text!r} on {name!r}", _attack, text, name, bases[name])
+                if attack is not None:
+                    attacks[name, text] = attack
             for entry in config.defences:
                 weights = entry.weights_for(name)
                 if weights is None:
@@ -121,7 +129,7 @@ def opened(
             raise InputError(f"Not everything is there: {'; '.join(problems)} {remedy}")
         if not data or not subjects:
             raise InputError(f"Nothing is left to measure: {'; '.join(problems)}")
-        yield Opened(config, tuple(data), tuple(subjects), bases, middles, tuple(problems))
+        yield Opened(config, tuple(data), tuple(subjects), bases, middles, attacks, tuple(problems))
 
 
 def _tried(problems: list[str], what: str, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -179,15 +187,22 @@ class _Loader:
         return Subject.of(name, entry, sigma, found, more)
 
 
+def _attack(text: str, metric: str, base: Defended) -> Chosen:
+    """The attack on this metric: "{metric}" in the text is its name, with a hyphen for a colon."""
+    resolved = text.replace("{metric}", metric.replace(":", "-"))
+    return chosen(resolved, device=str(device_of(base.metric)))
+
+
 def _data(wanted: Data, config: Config, folder: Path) -> DataSet:
     from certiqa.data.sets.registry import open_dataset
     from certiqa.data.splits import fold
+    from certiqa.defenses.livec_split import nt_test_part
 
     if wanted.name == NAME:
         whole = distorted_samples(folder / NAME)
     else:
         whole = open_dataset(wanted.name, wanted.root or "", decode=False, **wanted.options)
-    part = whole.part(wanted.part)
+    part = nt_test_part(whole) if wanted.part == NT_TEST else whole.part(wanted.part)
     if not part.records:
         raise InputError.of("part", f"must be one with images; {wanted.name!r} has none in it", wanted.part)
     order = sorted(part.records, key=lambda record: (fold(record.name, 2**61, salt="benchmark:"), record.name))

@@ -13,8 +13,7 @@ from certiqa.benchmark.opening import Opened
 from certiqa.benchmark.subject import Subject
 from certiqa.data.images import read_image
 from certiqa.errors import CertiqaError
-from certiqa.trial.chosen import chosen
-from certiqa.trial.defended import device_of
+from certiqa.trial.chosen import Chosen
 
 __all__ = ["Line", "Plan", "plan_of"]
 
@@ -72,7 +71,7 @@ class Plan:
 
 def plan_of(opened: Opened, every: Sequence[Cell], todo: Sequence[Cell]) -> Plan:
     """Count the passes, and time one of each row."""
-    attacks = _passes(opened)
+    attacks = {key: _passes(one) for key, one in opened.attacks.items()}
     lines = []
     for data in opened.data:
         for subject in opened.subjects:
@@ -87,31 +86,27 @@ def plan_of(opened: Opened, every: Sequence[Cell], todo: Sequence[Cell]) -> Plan
     return Plan(tuple(lines), len(every) - len(todo), len(todo))
 
 
-def _forwards(opened: Opened, cell: Cell, attacks: dict[str, float]) -> int:
+def _forwards(opened: Opened, cell: Cell, attacks: dict[tuple[str, str], float]) -> int:
     config, subject = opened.config, cell.subject
     if cell.what == "score":
         return subject.forwards
     if cell.what == "certificate":
         return config.certificates.n
+    passes = attacks[subject.metric, cell.attack]
     judge = subject.forwards if subject.sigma is None else config.attacks.fresh
     if cell.what == "transferred":  # the image is made once, for all rows of the metric
-        return judge + (round(attacks[cell.attack]) if subject.entry.kind == "none" else 0)
+        return judge + (round(passes) if subject.entry.kind == "none" else 0)
     copies = config.attacks.samples if subject.defended.random else 1
-    return judge + round(attacks[cell.attack] * copies)
+    return judge + round(passes * copies)
 
 
-def _passes(opened: Opened) -> dict[str, float]:
-    """Of one attack on one image, in forward passes: by its options, as far as they say."""
-    device = str(device_of(next(iter(opened.bases.values())).metric))
-    found = {}
-    for text in opened.config.attacks.names:
-        one = chosen(text, device=device)
-        options = one.attack.options()
-        inner = options.get("attack_options") or {}
-        steps = int(options.get("steps") or inner.get("steps") or 1) * int(options.get("restarts") or 1)
-        queries = options.get("queries")
-        found[text] = float(queries) if queries and one.access != "gradient" else BACKWARD * steps + 1
-    return found
+def _passes(one: Chosen) -> float:
+    """Of the attack on one image, in forward passes: by its options, as far as they say."""
+    options = one.attack.options()
+    inner = options.get("attack_options") or {}
+    steps = int(options.get("steps") or inner.get("steps") or 1) * int(options.get("restarts") or 1)
+    queries = options.get("queries")
+    return float(queries) if queries and one.access != "gradient" else BACKWARD * steps + 1
 
 
 def _pace(cell: Cell, subject: Subject) -> float | None:

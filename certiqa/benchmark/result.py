@@ -23,7 +23,8 @@ class AtEps:
         eps: l2 length in the pixels of the image as given, [0, 1]; median over images.
         psnr: of such an attack, dB, median over images.
         linf_grey: l_inf size in grey levels whose l2 ball has this eps, median over images.
-        tau: median over images of the certified change of the smoothed median (drift), in units of the score.
+        tau: median over images of the certified change of the smoothed median (drift), in units of the score; None
+            where nothing bounds it.
         tau_p90: 90th percentile over images.
         tau_over_sd: tau over the standard deviation of the row's scores.
         deployed: median over images of the certified change between two printed scores (statement "deployed").
@@ -35,7 +36,7 @@ class AtEps:
     eps: float
     psnr: float
     linf_grey: float
-    tau: Estimate
+    tau: Estimate | None
     tau_p90: float | None
     tau_over_sd: float | None
     deployed: Estimate | None
@@ -112,12 +113,12 @@ class Attacked:
     Attributes:
         attack: its name with its options, as "apgd:steps=10".
         budget: as "linf:4/255".
-        objective: "raise", "lower" or "move".
+        objective: "raise", "lower", "move", or "far" (scores above the middle of the scale are lowered, others raised).
         adaptive: whether the attack knew the defence (gradients through denoiser, noise, purification); else it
             attacked the undefended metric, and its images were given to the defence.
         images: how many.
         rmse: RMSE(before, after), units of the score.
-        rmse_over_sd: over the standard deviation of the scores before.
+        rmse_over_sd: over the row's ``sd``.
         gain: mean of after - before.
         srocc: of the scores after with the MOS.
         kept: SROCC of the scores before with those after.

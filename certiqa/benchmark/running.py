@@ -90,21 +90,24 @@ def run(
     """
     config = config.with_roots(data or {})
     check_part(part)
-    folder = Folder(Path(out), *part)
-    folder.check(config)
-    with opened(config, folder.path, device=device, models=models, skip_missing=skip_missing, told=told) as there:
-        folder.begin(there, command)
-        every = list(cells(there, *part))
-        todo = [cell for cell in every if folder.get(cell.key) is None]
-        plan: Plan | None = None
-        failed: tuple[tuple[str, str], ...] = ()
-        if compute:
-            plan = plan_of(there, every, todo)
-            planned(plan)
-            if only_plan:
-                return Ran(None, plan, (), ())
-            failed = _do(there, folder, todo, told, progress)
-        comparison, files = write_results(folder, there, report)
+    with Folder(Path(out), *part) as folder:
+        folder.check(config)
+        if not compute and folder.about is None:
+            rule = "must be a folder that a run was begun in: there is nothing to report"
+            raise InputError.of("--out", rule, str(out), "Leave out --report-only.")
+        with opened(config, folder.path, device=device, models=models, skip_missing=skip_missing, told=told) as there:
+            folder.begin(there, command)
+            every = list(cells(there, *part))
+            todo = [cell for cell in every if folder.get(cell.key) is None]
+            plan: Plan | None = None
+            failed: tuple[tuple[str, str], ...] = ()
+            if compute:
+                plan = plan_of(there, every, todo)
+                planned(plan)
+                if only_plan:
+                    return Ran(None, plan, (), ())
+                failed = _do(there, folder, todo, told, progress)
+            comparison, files = write_results(folder, there, report)
     return Ran(comparison, plan, failed, files)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from certiqa._certify import certify
 from certiqa._provenance import now
-from certiqa.attacks import Attack, AttackResult, Budget
+from certiqa.attacks import AttackResult, Budget
 from certiqa.benchmark.cells import Cell
 from certiqa.benchmark.folder import Folder, write_whole
 from certiqa.benchmark.opening import Opened
@@ -27,7 +27,6 @@ from certiqa.evaluation.fresh import fresh_scores
 from certiqa.evaluation.soundness import attack_length, verdict
 from certiqa.smoothing.select import check_size
 from certiqa.statistics.percentile import psnr_db
-from certiqa.trial.chosen import chosen
 from certiqa.trial.defended import device_of, seed_for
 
 __all__ = ["Worker"]
@@ -45,7 +44,6 @@ class Worker:
 
     def __init__(self, opened: Opened, folder: Folder) -> None:
         self._opened, self._folder = opened, folder
-        self._attack = lru_cache(maxsize=None)(self._loaded_attack)
         self._picture = lru_cache(maxsize=2)(read_image)
         self._undefended = lru_cache(maxsize=64)(self._score_of)
         self._works = {"score": self._score, "certificate": self._certificate}
@@ -164,14 +162,10 @@ class Worker:
         return stored, told
 
     def _run(self, cell: Cell, target: Any, picture: Picture, aim: str) -> AttackResult:
-        (result,) = self._attack(cell.attack)(
+        (result,) = self._opened.attacks[cell.subject.metric, cell.attack].attack(
             target, _pixels(picture)[None], aim, Budget.parse(cell.budget), seed=self._opened.config.seed
         )
         return result
-
-    def _loaded_attack(self, text: str) -> Attack:
-        device = device_of(next(iter(self._opened.bases.values())).metric)
-        return chosen(text, device=str(device)).attack
 
 
 def _pixels(picture: Picture) -> torch.Tensor:

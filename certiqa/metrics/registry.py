@@ -64,8 +64,10 @@ def _lazy(module: str) -> _Entry:
 
 _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
+    "builtin-at": _lazy("certiqa.metrics.builtin_at"),
     "builtin-certified": _lazy("certiqa.metrics.builtin_certified"),
     "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
+    "builtin-nt": _lazy("certiqa.metrics.builtin_nt"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
 }
 _FAMILIES = {"pyiqa": "certiqa.metrics.pyiqa"}
@@ -117,7 +119,7 @@ def names() -> tuple[str, ...]:
     """The names that :func:`load` knows here and now, sorted; a family's only if its package is installed.
 
     >>> names()[:2]
-    ('builtin', 'builtin-certified')
+    ('builtin', 'builtin-at')
     """
     more = (f"{prefix}:{name}" for prefix in _FAMILIES for name in _names_of(prefix) or ())
     return tuple(sorted((*_METRICS, *more)))

@@ -49,7 +49,7 @@ OPTIONS = [
     (["--dtype", "int8"], "'dtype' must be one of"),
     (["--device", "cuda:99"], "'device' must be a device that is here"),
     (["--device", "toaster"], "'device' must be a device that is here"),
-    (["--model", "bultin"], "Unknown model 'bultin'. Did you mean 'builtin' or 'builtin-noise'"),
+    (["--model", "bultin"], "Unknown model 'bultin'. Did you mean 'builtin' or 'builtin-nt'"),
     (["--model", "toys:mean"], "python:package.module:attribute"),
     (["--json", "both.json"], "'--json' must have room for 2 images. Got 'both.json' instead. Try 'both.jsonl'"),
     (["--plot", "both.png"], "'--plot' must have room for 2 images"),

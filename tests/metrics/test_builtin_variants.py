@@ -1,6 +1,7 @@
-"""The noise-trained metric: what it declares, and that it reads noisy images better than the one without noise."""
+"""The built-in network with other weights: what each declares, and that each does what it was trained for."""
 
 import hashlib
+import json
 from importlib import resources
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from certiqa import metrics, samples
 from certiqa.data import open_dataset
 from certiqa.data.images import read_image
 from certiqa.errors import InputError
-from certiqa.metrics import builtin_noise
+from certiqa.evaluation import gradient_l1
 
+RESULT = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "defended_training.json"
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
@@ -24,11 +26,29 @@ def metric():
     return metrics.load("builtin-noise", "cpu")
 
 
-def test_the_packaged_weights_are_those_on_the_card(metric):
-    file = resources.files("certiqa.metrics").joinpath("weights", builtin_noise.WEIGHTS_FILE)
+@pytest.mark.parametrize("name", ["builtin-at", "builtin-noise", "builtin-nt"])
+def test_the_packaged_weights_are_those_on_the_card(name):
+    metric = metrics.load(name, "cpu")
+    file = resources.files("certiqa.metrics").joinpath("weights", f"{name}.safetensors")
     assert hashlib.sha256(file.read_bytes()).hexdigest() == metric.card.weights_sha256
     assert len(file.read_bytes()) < 4_000_000
-    assert metric.name == "builtin-noise"
+    assert metric.name == name
+
+
+@pytest.mark.parametrize("name", ["builtin-at", "builtin-nt"])
+def test_a_defended_network_is_flatter_on_photographs(name):
+    pictures = [torch.from_numpy(read_image(samples.path(one)).as_float())[None] for one in samples.names()]
+    slopes = {}
+    for one in ("builtin", name):
+        net = metrics.load(one, "cpu")
+        slopes[one] = np.mean([float(gradient_l1(net, picture[..., :256, :256])[0]) for picture in pictures])
+    assert slopes[name] < 0.5 * slopes["builtin"]
+
+
+def test_the_trained_weights_are_those_of_the_training_log():
+    log = json.loads(RESULT.read_text())
+    for name in ("at", "nt"):
+        assert log[name]["sha256"] == metrics.card(f"builtin-{name}").weights_sha256
 
 
 def test_certify_takes_its_sigma_at_the_native_resolution(metric):
