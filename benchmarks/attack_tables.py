@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from attack_effects import adaptive, best, label
+
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 FILE = RESULTS / "attacks.jsonl"
 METRICS = {"builtin": "built-in", "builtin-certified": "built-in, made for noise", "eonss": "EONSS"}
@@ -23,22 +25,8 @@ Row = dict[str, Any]
 
 def rows(section: str, path: Path = FILE) -> list[Row]:
     """The rows of one section; of several runs of one row, the one over most images, and of these the last."""
-    best: dict[tuple[Any, ...], Row] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        job = row["job"]
-        if job["section"] != section:
-            continue
-        key = tuple(job[name] for name in ("metric", "defence", "attack", "norm", "level"))
-        if key not in best or _images(row) >= _images(best[key]):
-            best[key] = row
-    return list(best.values())
-
-
-def _images(row: Row) -> int:
-    if "robustness" in row:
-        return int(row["robustness"]["n"])
-    return int(row["n"] if "n" in row else row["soundness"]["certificates"])
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return best(row for row in lines if row["job"]["section"] == section)
 
 
 def bare_table(path: Path = FILE) -> str:
@@ -48,22 +36,35 @@ def bare_table(path: Path = FILE) -> str:
 
 def summary_table(section: str, path: Path = FILE) -> str:
     """RMSE(before, after) over the SD of the scores, and SROCC after, of every attack in every budget."""
-    cells: dict[tuple[str, str, str], dict[tuple[bool, int], str]] = {}
-    before: dict[str, str] = {}
-    for row in rows(section, path):
-        job, found = row["job"], row["robustness"]
+    defended = section == "smoothed"
+    found = rows(section, path)
+    most = max((row["robustness"]["n"] for row in found), default=0)
+    cells: dict[tuple[str, ...], dict[tuple[bool, int], str]] = {}
+    before: dict[str, None] = {}
+    for row in sorted(found, key=_order) if defended else found:
+        job, figures = row["job"], row["robustness"]
         metric, defence = METRICS[job["metric"]], DEFENCES[job["defence"]]
+        knows = (("yes" if adaptive(job) else "no"),) if defended else ()
         budget = (job["norm"] != "linf", job["level"])  # l_inf first
-        cells.setdefault((metric, defence, job["attack"]), {})[budget] = _brief(found)
+        fewer = "" if figures["n"] == most else f" ({figures['n']})"
+        cells.setdefault((metric, defence, label(job), *knows), {})[budget] = _brief(figures) + fewer
         who = metric if defence == "none" else f"{metric}, {defence}"
-        before[who] = f"{who}: {_correlation(found['clean'])} ({found['n']} images)"
+        before[f"{who}: {_correlation(figures['clean'])} ({figures['n']} images)"] = None
     budgets = sorted({budget for here in cells.values() for budget in here})
-    names = [f"{'l2' if two else 'l_inf'} {level}" for two, level in budgets]
-    lines = ["| metric | defence | attack | " + " | ".join(names) + " |", "|" + "---|" * (3 + len(names))]
+    head = ["metric", "defence", "attack", *(["adaptive"] if defended else [])]
+    head += [f"{'l2' if two else 'l_inf'} {level}" for two, level in budgets]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for key, here in cells.items():
         lines.append("| " + " | ".join((*key, *(here.get(budget, "-") for budget in budgets))) + " |")
     note = "In each cell: RMSE(before, after) over the SD of the scores before; SROCC after. l2: eps = size sqrt(d)."
-    return "\n".join([*lines, "", f"{note} SROCC before: {'; '.join(before.values())}."])
+    if len({row["robustness"]["n"] for row in found}) > 1:
+        note += f" In brackets: the images, where not {most}."
+    return "\n".join([*lines, "", f"{note} SROCC before: {'; '.join(before)}."])
+
+
+def _order(row: Row) -> tuple[bool, bool, str]:
+    """MS first; adaptive attacks first."""
+    return row["job"]["defence"] != "ms", not adaptive(row["job"]), row["job"]["defence"]
 
 
 def _brief(found: Row) -> str:
@@ -82,9 +83,44 @@ def masking_table(path: Path = RESULTS / "attacks_masking.json") -> str:
     return "\n".join(lines)
 
 
+def effects_table(path: Path = RESULTS / "attacks_effects.json") -> str:
+    """How far each attack moved smoothed scores the way that it was after, beside adaptive PGD."""
+    lines = ["| defence | budget | attack | adaptive | images | mean effect | over PGD | stronger than PGD |"]
+    lines.append("|" + "---|" * 8)
+    for row in json.loads(path.read_text(encoding="utf-8")):
+        cells = [DEFENCES[row["defence"]], f"l_inf {row['level']}/255", row["attack"]]
+        cells += ["yes" if row["adaptive"] else "no", str(row["n"]), _estimate(row["effect"], 1)]
+        cells.append("-" if row["over_pgd"] is None else _estimate(row["over_pgd"], 1))
+        cells.append("-" if row["over_pgd"] is None else f"{row['stronger_than_pgd']} of {row['n']}")
+        lines.append("| " + " | ".join(cells) + " |")
+    note = (
+        "In points of the score, of the 8-bit images; positive: the way that the attack was after. Over PGD: image by"
+    )
+    return "\n".join([*lines, "", f"{note} image, less the effect of adaptive PGD from one start. {_INTERVALS}"])
+
+
+def defences_table(path: Path = RESULTS / "attacks_effects.json") -> str:
+    """The effect on MS less that on the same images behind a denoiser."""
+    cells: dict[tuple[str, str], dict[int, str]] = {}
+    for row in json.loads(path.read_text(encoding="utf-8")):
+        if row["on_ms_over_here"] is not None:
+            here = cells.setdefault((DEFENCES[row["defence"]], row["attack"]), {})
+            here[row["level"]] = _estimate(row["on_ms_over_here"], 1)
+    levels = sorted({level for here in cells.values() for level in here})
+    lines = ["| MS less | attack | " + " | ".join(f"l_inf {level}/255" for level in levels) + " |"]
+    lines.append("|" + "---|" * (2 + len(levels)))
+    for key, here in cells.items():
+        lines.append("| " + " | ".join((*key, *(here.get(level, "-") for level in levels))) + " |")
+    note = "Positive: the attack moves MS further, in points of the score."
+    return "\n".join([*lines, "", f"{note} {_INTERVALS}"])
+
+
+_INTERVALS = "In brackets: 95 % bootstrap intervals over images (`benchmarks/results/attacks_effects.json`)."
+
+
 def smoothed_table(path: Path = FILE) -> str:
-    """Adaptive attacks on smoothed metrics."""
-    return _table(rows("smoothed", path))
+    """Attacks on smoothed metrics."""
+    return _table(sorted(rows("smoothed", path), key=_order))
 
 
 def _table(found: list[Row]) -> str:
@@ -112,7 +148,7 @@ def _cells(row: Row) -> Iterator[str]:
     job, found = row["job"], row["robustness"]
     yield METRICS.get(job["metric"], job["metric"])
     yield DEFENCES.get(job["defence"], job["defence"])
-    yield job["attack"]
+    yield label(job)
     yield row["access"]
     yield f"{NORMS[job['norm']]}, {job['level']}/255"
     yield str(found["n"])

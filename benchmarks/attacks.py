@@ -40,7 +40,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from attack_effects import masking
+from attack_effects import comparisons, masking
 from attack_plan import PRESETS, Job, Json, Preset, plan
 from eonss import WEIGHTS as EONSS
 from eonss import load as load_eonss
@@ -348,7 +348,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--objective", default="far", choices=("far", "raise", "lower", "move"))
     parser.add_argument("--out", type=Path, default=RESULTS / "attacks.jsonl")
     parser.add_argument("--store", type=Path, help="every image's result; default: beside --out, *_images.jsonl")
-    parser.add_argument("--masking", action="store_true", help="only the signs of gradient masking, from --out")
+    parser.add_argument(
+        "--masking", action="store_true", help="only what --out says of masking, and of attacks in pairs"
+    )
     parser.add_argument("--part", default="0/1", help="which share of the rows, as 0/2 and 1/2")
     parser.add_argument("--only", default="", help="only rows whose words contain this, as 'eonss none pgd'")
     parser.add_argument("--device", default="cpu")
@@ -364,8 +366,9 @@ def main(argv: list[str]) -> None:
     args = parse(argv)
     torch.set_num_threads(args.threads)
     if args.masking:
-        target = args.out.with_name(args.out.stem + "_masking.json")
-        target.write_text(json.dumps(masking(rows_there(args.out)), indent=1) + "\n", encoding="utf-8")
+        for name, found in (("masking", masking), ("effects", comparisons)):
+            target = args.out.with_name(f"{args.out.stem}_{name}.json")
+            target.write_text(json.dumps(found(rows_there(args.out)), indent=1) + "\n", encoding="utf-8")
         return
     args.out.parent.mkdir(parents=True, exist_ok=True)
     world = World(args, PRESETS[args.preset])

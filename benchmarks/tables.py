@@ -113,6 +113,8 @@ BLOCKS = {
     "docs/attack_results.md": {
         "attacks:bare": partial(attack_tables.summary_table, "bare"),
         "attacks:smoothed": partial(attack_tables.summary_table, "smoothed"),
+        "attacks:effects": attack_tables.effects_table,
+        "attacks:defences": attack_tables.defences_table,
         "attacks:masking": attack_tables.masking_table,
         "attacks:theorem": attack_tables.theorem_table,
         "attacks:soundness": attack_tables.soundness_table,
