@@ -59,6 +59,13 @@ def summary_table(section: str, path: Path = FILE) -> str:
     note = "In each cell: RMSE(before, after) over the SD of the scores before; SROCC after. l2: eps = size sqrt(d)."
     if len({row["robustness"]["n"] for row in found}) > 1:
         note += f" In brackets: the images, where not {most}."
+    lines.append(
+        "| "
+        + " | ".join(
+            ["constant predictor", *["any"] * (len(head) - len(budgets) - 1), *["undefined; -"] * len(budgets)]
+        )
+        + " |"
+    )
     return "\n".join([*lines, "", f"{note} SROCC before: {'; '.join(before)}."])
 
 
@@ -81,41 +88,6 @@ def masking_table(path: Path = RESULTS / "attacks_masking.json") -> str:
             by[check["state"]].append(check["name"])
         lines.append(f"| {name} | " + " | ".join(", ".join(one) or "none" for one in by.values()) + " |")
     return "\n".join(lines)
-
-
-def effects_table(path: Path = RESULTS / "attacks_effects.json") -> str:
-    """How far each attack moved smoothed scores the way that it was after, beside adaptive PGD."""
-    lines = ["| defence | budget | attack | adaptive | images | mean effect | over PGD | stronger than PGD |"]
-    lines.append("|" + "---|" * 8)
-    for row in json.loads(path.read_text(encoding="utf-8")):
-        cells = [DEFENCES[row["defence"]], f"l_inf {row['level']}/255", row["attack"]]
-        cells += ["yes" if row["adaptive"] else "no", str(row["n"]), _estimate(row["effect"], 1)]
-        cells.append("-" if row["over_pgd"] is None else _estimate(row["over_pgd"], 1))
-        cells.append("-" if row["over_pgd"] is None else f"{row['stronger_than_pgd']} of {row['n']}")
-        lines.append("| " + " | ".join(cells) + " |")
-    note = (
-        "In points of the score, of the 8-bit images; positive: the way that the attack was after. Over PGD: image by"
-    )
-    return "\n".join([*lines, "", f"{note} image, less the effect of adaptive PGD from one start. {_INTERVALS}"])
-
-
-def defences_table(path: Path = RESULTS / "attacks_effects.json") -> str:
-    """The effect on MS less that on the same images behind a denoiser."""
-    cells: dict[tuple[str, str], dict[int, str]] = {}
-    for row in json.loads(path.read_text(encoding="utf-8")):
-        if row["on_ms_over_here"] is not None:
-            here = cells.setdefault((DEFENCES[row["defence"]], row["attack"]), {})
-            here[row["level"]] = _estimate(row["on_ms_over_here"], 1)
-    levels = sorted({level for here in cells.values() for level in here})
-    lines = ["| MS less | attack | " + " | ".join(f"l_inf {level}/255" for level in levels) + " |"]
-    lines.append("|" + "---|" * (2 + len(levels)))
-    for key, here in cells.items():
-        lines.append("| " + " | ".join((*key, *(here.get(level, "-") for level in levels))) + " |")
-    note = "Positive: the attack moves MS further, in points of the score."
-    return "\n".join([*lines, "", f"{note} {_INTERVALS}"])
-
-
-_INTERVALS = "In brackets: 95 % bootstrap intervals over images (`benchmarks/results/attacks_effects.json`)."
 
 
 def smoothed_table(path: Path = FILE) -> str:
@@ -152,9 +124,9 @@ def _cells(row: Row) -> Iterator[str]:
     yield row["access"]
     yield f"{NORMS[job['norm']]}, {job['level']}/255"
     yield str(found["n"])
-    yield _estimate(found["changes"]["rmse"], 2)
+    yield estimate(found["changes"]["rmse"], 2)
     yield _number(found["rmse_over_sd"], 2)
-    yield _estimate(found["changes"]["mean_gain"], 2)
+    yield estimate(found["changes"]["mean_gain"], 2)
     yield _r(found["r"])
     yield _correlation(found["clean"])
     yield _correlation(found["attacked"])
@@ -180,7 +152,8 @@ def _constant_line(found: Row) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _estimate(value: Row | None, digits: int) -> str:
+def estimate(value: Row | None, digits: int) -> str:
+    """A figure, with its interval in brackets if there is one."""
     if value is None:
         return "undefined"
     if value["interval"] is None:
@@ -194,7 +167,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _correlation(found: Row | None) -> str:
-    return "-" if found is None else _estimate(found["srocc"], 3)
+    return "-" if found is None else estimate(found["srocc"], 3)
 
 
 def _r(found: Row | None) -> str:

@@ -14,6 +14,7 @@ from certiqa.evaluation import constant_predictor, robustness_of, soundness_of
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import attack_tables as tables
+import effect_tables
 
 MOS = np.linspace(0, 100, 12)
 
@@ -72,7 +73,8 @@ def test_the_summary_of_smoothed_metrics_says_who_knows_the_defence(tmp_path: Pa
     ]  # fmt: skip
     table = tables.summary_table("smoothed", written(tmp_path, lines)).splitlines()
     assert table[0] == "| metric | defence | attack | adaptive | l_inf 4 | l2 4 |"
-    assert len({line.count("|") for line in table[:8]}) == 1
+    assert len({line.count("|") for line in table[:9]}) == 1
+    assert table[8] == "| constant predictor | any | any | any | undefined; - | undefined; - |"
     found = [tuple(line.split(" | ")[1:4]) for line in table[2:8]]
     assert found == [
         ("MS", "uap", "yes"), ("MS", "pgd", "yes"), ("MS", "pgd, 3 starts", "yes"),
@@ -99,11 +101,22 @@ def test_tables_of_attacks_in_pairs(tmp_path: Path) -> None:
     ms = {**line, **none, "defence": "ms", "attack": "pgd"}
     dms = {**line, **over, "defence": "dms-iqa", "attack": "transfer from bare", "on_ms_over_here": line["effect"]}
     path.write_text(json.dumps([ms, dms]))
-    first, second = tables.effects_table(path).splitlines()[2:4]
+    first, second = effect_tables.effects_table(path).splitlines()[2:4]
     assert first == "| MS | l_inf 8/255 | pgd | yes | 12 | 20.0 (18.0 to 22.0) | - | - |"
     assert second == (
         "| DMS-IQA | l_inf 8/255 | transfer from bare | no | 12 | 20.0 (18.0 to 22.0) | -15.0 | 1 of 12 |"
     )
-    pairs = tables.defences_table(path).splitlines()
+    pairs = effect_tables.defences_table(path).splitlines()
     assert pairs[0] == "| MS less | attack | l_inf 8/255 |"
     assert pairs[2:4] == ["| DMS-IQA | transfer from bare | 20.0 (18.0 to 22.0) |", ""]
+
+
+def test_what_is_said_of_smoothed_metrics(tmp_path: Path) -> None:
+    sizes = {"pgd": 20.0, "apgd": 21.0, "transfer from bare": 5.0, "square": 1.0}
+    line = {"metric": "builtin", "defence": "ms", "level": 8}
+    path = tmp_path / "effects.json"
+    path.write_text(json.dumps([{**line, "attack": name, "effect": {"value": one}} for name, one in sizes.items()]))
+    assert effect_tables.words(path) == (
+        "* MS, l_inf 8/255: most is done by apgd, 21.0 points on average. As a share of what adaptive "
+        "PGD does: PGD made on the bare metric 25 %, square 5 %."
+    )
