@@ -129,6 +129,7 @@ def _report(rows: list[Json], level: int) -> MaskingReport:
         one_step=one.get("fgsm"),
         many_steps=np.max(many, axis=0) if many else None,
         restarts=restarts,
+        one_start=one.get(REFERENCE),
         transfer=one.get("transfer from bare", one.get("transfer")),
         black_box=np.max(black, axis=0) if black else None,
         by_budget=sizes if level == max(sizes, default=0) else None,

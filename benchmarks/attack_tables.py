@@ -31,7 +31,7 @@ def rows(section: str, path: Path = FILE) -> list[Row]:
 
 def bare_table(path: Path = FILE) -> str:
     """Every attack on undefended metrics."""
-    return _table(rows("bare", path))
+    return _table(sorted(rows("bare", path), key=_order))
 
 
 def summary_table(section: str, path: Path = FILE) -> str:
@@ -41,7 +41,7 @@ def summary_table(section: str, path: Path = FILE) -> str:
     most = max((row["robustness"]["n"] for row in found), default=0)
     cells: dict[tuple[str, ...], dict[tuple[bool, int], str]] = {}
     before: dict[str, None] = {}
-    for row in sorted(found, key=_order) if defended else found:
+    for row in sorted(found, key=_order):
         job, figures = row["job"], row["robustness"]
         metric, defence = METRICS[job["metric"]], DEFENCES[job["defence"]]
         knows = (("yes" if adaptive(job) else "no"),) if defended else ()
@@ -69,9 +69,10 @@ def summary_table(section: str, path: Path = FILE) -> str:
     return "\n".join([*lines, "", f"{note} SROCC before: {'; '.join(before)}."])
 
 
-def _order(row: Row) -> tuple[bool, bool, str]:
-    """MS first; adaptive attacks first."""
-    return row["job"]["defence"] != "ms", not adaptive(row["job"]), row["job"]["defence"]
+def _order(row: Row) -> tuple[str, bool, str, bool]:
+    """By metric, MS first, adaptive attacks first."""
+    job = row["job"]
+    return job["metric"], job["defence"] != "ms", job["defence"], not adaptive(job)
 
 
 def _brief(found: Row) -> str:
