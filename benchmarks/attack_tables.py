@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from attack_effects import adaptive, best, label
+
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 FILE = RESULTS / "attacks.jsonl"
 METRICS = {"builtin": "built-in", "builtin-certified": "built-in, made for noise", "eonss": "EONSS"}
@@ -23,47 +25,54 @@ Row = dict[str, Any]
 
 def rows(section: str, path: Path = FILE) -> list[Row]:
     """The rows of one section; of several runs of one row, the one over most images, and of these the last."""
-    best: dict[tuple[Any, ...], Row] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        job = row["job"]
-        if job["section"] != section:
-            continue
-        key = tuple(job[name] for name in ("metric", "defence", "attack", "norm", "level"))
-        if key not in best or _images(row) >= _images(best[key]):
-            best[key] = row
-    return list(best.values())
-
-
-def _images(row: Row) -> int:
-    if "robustness" in row:
-        return int(row["robustness"]["n"])
-    return int(row["n"] if "n" in row else row["soundness"]["certificates"])
+    lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return best(row for row in lines if row["job"]["section"] == section)
 
 
 def bare_table(path: Path = FILE) -> str:
     """Every attack on undefended metrics."""
-    return _table(rows("bare", path))
+    return _table(sorted(rows("bare", path), key=_order))
 
 
 def summary_table(section: str, path: Path = FILE) -> str:
     """RMSE(before, after) over the SD of the scores, and SROCC after, of every attack in every budget."""
-    cells: dict[tuple[str, str, str], dict[tuple[bool, int], str]] = {}
-    before: dict[str, str] = {}
-    for row in rows(section, path):
-        job, found = row["job"], row["robustness"]
+    defended = section == "smoothed"
+    found = rows(section, path)
+    most = max((row["robustness"]["n"] for row in found), default=0)
+    cells: dict[tuple[str, ...], dict[tuple[bool, int], str]] = {}
+    before: dict[str, None] = {}
+    for row in sorted(found, key=_order):
+        job, figures = row["job"], row["robustness"]
         metric, defence = METRICS[job["metric"]], DEFENCES[job["defence"]]
+        knows = (("yes" if adaptive(job) else "no"),) if defended else ()
         budget = (job["norm"] != "linf", job["level"])  # l_inf first
-        cells.setdefault((metric, defence, job["attack"]), {})[budget] = _brief(found)
+        fewer = "" if figures["n"] == most else f" ({figures['n']})"
+        cells.setdefault((metric, defence, label(job), *knows), {})[budget] = _brief(figures) + fewer
         who = metric if defence == "none" else f"{metric}, {defence}"
-        before[who] = f"{who}: {_correlation(found['clean'])} ({found['n']} images)"
+        before[f"{who}: {_correlation(figures['clean'])} ({figures['n']} images)"] = None
     budgets = sorted({budget for here in cells.values() for budget in here})
-    names = [f"{'l2' if two else 'l_inf'} {level}" for two, level in budgets]
-    lines = ["| metric | defence | attack | " + " | ".join(names) + " |", "|" + "---|" * (3 + len(names))]
+    head = ["metric", "defence", "attack", *(["adaptive"] if defended else [])]
+    head += [f"{'l2' if two else 'l_inf'} {level}" for two, level in budgets]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for key, here in cells.items():
         lines.append("| " + " | ".join((*key, *(here.get(budget, "-") for budget in budgets))) + " |")
     note = "In each cell: RMSE(before, after) over the SD of the scores before; SROCC after. l2: eps = size sqrt(d)."
-    return "\n".join([*lines, "", f"{note} SROCC before: {'; '.join(before.values())}."])
+    if len({row["robustness"]["n"] for row in found}) > 1:
+        note += f" In brackets: the images, where not {most}."
+    lines.append(
+        "| "
+        + " | ".join(
+            ["constant predictor", *["any"] * (len(head) - len(budgets) - 1), *["undefined; -"] * len(budgets)]
+        )
+        + " |"
+    )
+    return "\n".join([*lines, "", f"{note} SROCC before: {'; '.join(before)}."])
+
+
+def _order(row: Row) -> tuple[str, bool, str, bool]:
+    """By metric, MS first, adaptive attacks first."""
+    job = row["job"]
+    return job["metric"], job["defence"] != "ms", job["defence"], not adaptive(job)
 
 
 def _brief(found: Row) -> str:
@@ -83,8 +92,8 @@ def masking_table(path: Path = RESULTS / "attacks_masking.json") -> str:
 
 
 def smoothed_table(path: Path = FILE) -> str:
-    """Adaptive attacks on smoothed metrics."""
-    return _table(rows("smoothed", path))
+    """Attacks on smoothed metrics."""
+    return _table(sorted(rows("smoothed", path), key=_order))
 
 
 def _table(found: list[Row]) -> str:
@@ -112,13 +121,13 @@ def _cells(row: Row) -> Iterator[str]:
     job, found = row["job"], row["robustness"]
     yield METRICS.get(job["metric"], job["metric"])
     yield DEFENCES.get(job["defence"], job["defence"])
-    yield job["attack"]
+    yield label(job)
     yield row["access"]
     yield f"{NORMS[job['norm']]}, {job['level']}/255"
     yield str(found["n"])
-    yield _estimate(found["changes"]["rmse"], 2)
+    yield estimate(found["changes"]["rmse"], 2)
     yield _number(found["rmse_over_sd"], 2)
-    yield _estimate(found["changes"]["mean_gain"], 2)
+    yield estimate(found["changes"]["mean_gain"], 2)
     yield _r(found["r"])
     yield _correlation(found["clean"])
     yield _correlation(found["attacked"])
@@ -144,7 +153,8 @@ def _constant_line(found: Row) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _estimate(value: Row | None, digits: int) -> str:
+def estimate(value: Row | None, digits: int) -> str:
+    """A figure, with its interval in brackets if there is one."""
     if value is None:
         return "undefined"
     if value["interval"] is None:
@@ -158,7 +168,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _correlation(found: Row | None) -> str:
-    return "-" if found is None else _estimate(found["srocc"], 3)
+    return "-" if found is None else estimate(found["srocc"], 3)
 
 
 def _r(found: Row | None) -> str:

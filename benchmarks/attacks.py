@@ -11,8 +11,9 @@ Sections, on the validation part of LIVE In the Wild:
 
 * bare: every attack on the built-in metric and on EONSS (which no one here trained) at l_inf 2, 4, 8 of 255 and at l2
   with the same length, eps_l2 = eps_linf sqrt(d): change of score, agreement with people after, PSNR, SSIM, cost.
-* smoothed: the same adaptively on MS and on what denoisers ship, at sigma .12: attacks follow the gradient through the
-  noise, and are judged by medians under noise that they never saw.
+* smoothed: MS and DMS-IQA at sigma .12, of the built-in metric. Attacks know the defence: they follow the gradient, or
+  ask for scores, through the noise and the denoiser. Beside them stand two that do not: PGD and a universal pattern
+  made on the bare metric. All are judged by medians under noise that they never saw.
 * theorem: change of an FGSM step over eps ||grad f||_1, which tends to 1 as eps tends to 0, in float64 (Liu et al.
   2024, theorem 1).
 * soundness: adaptive attacks inside certified radii of metrics at a working resolution; the attacked median is measured
@@ -31,7 +32,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -39,6 +40,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from attack_effects import comparisons, masking
+from attack_plan import PRESETS, Job, Json, Preset, plan
 from eonss import WEIGHTS as EONSS
 from eonss import load as load_eonss
 from torch import nn
@@ -56,7 +59,6 @@ from certiqa.evaluation import (
     constant_predictor,
     fresh_scores,
     gradient_l1,
-    masking_report,
     robustness_of,
     soundness_of,
     verdict,
@@ -67,96 +69,10 @@ from certiqa.statistics.percentile import eps_from_linf
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 SECTIONS = ("bare", "smoothed", "theorem", "soundness")
-LEVELS = (2, 4, 8)
 SIGMA = 0.12
 ALPHA = 1e-3
 RADII = (0.25, 0.5, 1.0, 2.0)  # of sigma, in the working picture
 THEOREM = (8.0, 1.0, 0.1, 0.01, 1e-3)  # eps in grey levels
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Preset:
-    """How much everything gets."""
-
-    images: int
-    """For bare and theorem; 0: all of the part."""
-    smoothed: int
-    """For smoothed; 0: all of the part."""
-    steps: int
-    """Of iterated attacks."""
-    queries: int
-    """Of attacks by scores."""
-    draws: int
-    """Noisy copies per step."""
-    n: int
-    """Scores of a reported median."""
-    certificates: int
-    """For soundness; each is attacked len(RADII) times in both directions."""
-    certificate_n: int
-    """Scores of each certificate."""
-    fresh: int
-    """Fresh scores at each attacked image."""
-
-
-PRESETS = {
-    "smoke": Preset(2, 2, 2, 6, 2, 8, 1, 200, 200),
-    "cpu": Preset(16, 8, 10, 60, 4, 60, 64, 1000, 300),
-    "full": Preset(0, 0, 20, 1000, 16, 200, 256, 2000, 10_000),
-}
-
-
-@dataclass(frozen=True)
-class Job:
-    """One row."""
-
-    section: str
-    metric: str
-    defence: str = "none"
-    attack: str = ""
-    options: tuple[tuple[str, Any], ...] = ()
-    norm: str = ""
-    level: int = 0
-
-    def words(self) -> str:
-        budget = f"{self.norm} {self.level}/255" if self.norm else ""
-        return " ".join(filter(None, (self.section, self.metric, self.defence, self.attack, budget)))
-
-
-def bare_attacks(preset: Preset, metric: str) -> dict[str, Json]:
-    """Name -> options; the transferred ones by what they come from, built in loaded()."""
-    few: Json = {"steps": preset.steps}
-    found: dict[str, Json] = {
-        "fgsm": {}, "i-fgsm": few, "pgd": few, "apgd": few, "korhonen": few, "madc": few, "frequency": {},
-        "perceptual": {"steps": 2 * preset.steps},
-        "nes": {"queries": preset.queries, "population": min(20, preset.queries // 3)},
-        "simba": {"queries": preset.queries}, "square": {"queries": preset.queries},
-    }  # fmt: skip
-    if EONSS.exists():
-        found["transfer"] = {"source": "builtin" if metric == "eonss" else "eonss", "attack_options": few}
-        found["uap"] = {"pattern": metric}
-    return found
-
-
-def plan(preset: Preset) -> Iterator[Job]:
-    """All rows, cheap sections first."""
-    metrics = ["builtin", *(["eonss"] if EONSS.exists() else [])]
-    for metric in metrics:
-        yield Job("theorem", metric)
-    for metric in metrics:
-        for name, options in bare_attacks(preset, metric).items():
-            for norm in ("linf", "l2"):
-                if norm in attacks.card(name).norms:
-                    for level in LEVELS:
-                        yield Job("bare", metric, "none", name, tuple(options.items()), norm, level)
-    denoisers = [name for name in ("dms", "dms-iqa") if name in certiqa.denoisers.names()]
-    for defence in ("ms", *denoisers):
-        for norm in ("linf", "l2"):
-            for level in LEVELS:
-                for name, options in (("fgsm", {}), ("apgd", {"steps": preset.steps})):
-                    yield Job("smoothed", "builtin", defence, name, tuple(options.items()), norm, level)
-    for metric in ("builtin-certified", "builtin"):
-        yield Job("soundness", metric)
 
 
 class World:
@@ -170,6 +86,7 @@ class World:
         self._metrics: dict[str, nn.Module] = {}
         self._patterns: dict[tuple[str, str], Any] = {}
         self._middles: dict[str, float] = {}
+        self._before: dict[tuple[str, str, str], float] = {}
 
     def metric(self, name: str) -> nn.Module:
         if name not in self._metrics:
@@ -193,13 +110,22 @@ class World:
         names = {record.name for record in order[:count]}
         return replace(self.validation, records=tuple(r for r in self.validation.records if r.name in names))
 
+    def before(self, job: Job, picture: Picture, judge: Callable[[torch.Tensor], float]) -> float:
+        """The score of the clean picture: the same in all rows of one defence, whose noise hangs on the picture."""
+        key = (job.metric, job.defence, picture.sha256())
+        if key not in self._before:
+            self._before[key] = judge(torch.from_numpy(picture.pixels.copy()))
+        return self._before[key]
+
     def pattern(self, name: str, aim: str) -> Any:
-        """A universal pattern for this aim, trained on images that are not attacked."""
+        """A universal pattern for this aim, of a metric or of "METRIC DEFENCE", from images that are not attacked."""
         if (name, aim) not in self._patterns:
             records = sorted(self.whole.part("fit").records, key=lambda r: fold(r.name, 2**61, salt="uap:"))
             few = [str(record.path) for record in records[: max(2, self.preset.steps * 4)]]
             options = {"epochs": max(1, self.preset.steps // 4), "seed": self.args.seed}
-            self._patterns[name, aim] = attacks.train_uap(self.metric(name), few, aim, **options)
+            metric, _, defence = name.partition(" ")
+            model = self.target(Job("smoothed", metric, defence))[0] if defence else self.metric(metric)
+            self._patterns[name, aim] = attacks.train_uap(model, few, aim, **options)
         return self._patterns[name, aim]
 
     def attack(self, job: Job, aim: str) -> attacks.Attack:
@@ -261,7 +187,7 @@ def row_of_attacks(world: World, job: Job, identity: Json) -> Json:
         def work(picture: Picture = picture, pixels: torch.Tensor = pixels) -> Json:
             step = job.level / 255
             budget = attacks.LInf(step) if job.norm == "linf" else attacks.L2(eps_from_linf(step, picture.dimension))
-            before = judge(pixels)
+            before = world.before(job, picture, judge)
             aim = world.args.objective
             if aim == "far":
                 aim = "lower" if before >= identity["middle"] else "raise"
@@ -280,8 +206,8 @@ def row_of_attacks(world: World, job: Job, identity: Json) -> Json:
     )
     psnr = sorted(float("inf") if row["psnr_quantised"] is None else row["psnr_quantised"] for row in rows)
     middle = psnr[(len(psnr) - 1) // 2]
-    if job.defence == "none" and job.attack == "fgsm":
-        norms = [float(gradient_l1(metric, torch.from_numpy(p.pixels.copy())[None])[0]) for _, p in part.images()]
+    if job.attack == "fgsm":
+        norms = [float(gradient_l1(target, torch.from_numpy(p.pixels.copy())[None])[0]) for _, p in part.images()]
     return {
         "robustness": figures.to_dict(),
         "constant_predictor": constant_predictor(mos, contents=contents, scale=(0.0, 100.0)).to_dict(),
@@ -386,44 +312,6 @@ def row_of_soundness(world: World, job: Job, identity: Json) -> Json:
 ROWS = {"bare": row_of_attacks, "smoothed": row_of_attacks, "theorem": row_of_theorem, "soundness": row_of_soundness}
 
 
-def masking(rows: list[Json]) -> Json:
-    """Signs of gradient masking, for every metric, defence and l_inf budget of which enough rows are there."""
-    found: Json = {}
-    for metric, defence in sorted({(r["job"]["metric"], r["job"]["defence"]) for r in rows if r["job"]["attack"]}):
-        for level in LEVELS:
-            here = [
-                r
-                for r in rows
-                if (r["job"]["metric"], r["job"]["defence"]) == (metric, defence) and r["job"]["norm"] == "linf"
-            ]
-            one = {r["job"]["attack"]: _effects(r) for r in here if r["job"]["level"] == level}
-            count = {len(values) for values in one.values()}
-            if len(count) != 1:
-                continue
-            many = [one[name] for name in ("i-fgsm", "pgd", "apgd") if name in one]
-            black = [one[name] for name in ("nes", "simba", "square") if name in one]
-            sizes = {r["job"]["level"]: _effects(r) for r in here if r["job"]["attack"] == "pgd"}
-            norms = next((r["gradient_l1"] for r in here if r["job"]["attack"] == "fgsm" and r["gradient_l1"]), None)
-            report = masking_report(
-                one_step=one.get("fgsm"),
-                many_steps=np.max(many, axis=0) if many else None,
-                transfer=one.get("transfer"),
-                black_box=np.max(black, axis=0) if black else None,
-                by_budget=sizes if level == LEVELS[-1] else None,
-                gradient_norms=norms,
-            )
-            found[f"{metric}, {defence}, linf {level}/255"] = report.to_dict()
-    return found
-
-
-def _effects(row: Json) -> np.ndarray[Any, np.dtype[np.float64]]:
-    scores = np.array(row["scores"])
-    change, aim = scores[:, 1] - scores[:, 0], row["identity"]["objective"]
-    if aim == "far":
-        return np.where(scores[:, 0] >= row["identity"]["middle"], -change, change)
-    return {"raise": change, "lower": -change}.get(aim, np.abs(change))
-
-
 def identity_of(world: World, job: Job) -> Json:
     """What a row is found again by: everything that makes its numbers what they are."""
     preset, args = world.preset, world.args
@@ -460,7 +348,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--objective", default="far", choices=("far", "raise", "lower", "move"))
     parser.add_argument("--out", type=Path, default=RESULTS / "attacks.jsonl")
     parser.add_argument("--store", type=Path, help="every image's result; default: beside --out, *_images.jsonl")
-    parser.add_argument("--masking", action="store_true", help="only the signs of gradient masking, from --out")
+    parser.add_argument(
+        "--masking", action="store_true", help="only what --out says of masking, and of attacks in pairs"
+    )
     parser.add_argument("--part", default="0/1", help="which share of the rows, as 0/2 and 1/2")
     parser.add_argument("--only", default="", help="only rows whose words contain this, as 'eonss none pgd'")
     parser.add_argument("--device", default="cpu")
@@ -476,8 +366,9 @@ def main(argv: list[str]) -> None:
     args = parse(argv)
     torch.set_num_threads(args.threads)
     if args.masking:
-        target = args.out.with_name(args.out.stem + "_masking.json")
-        target.write_text(json.dumps(masking(rows_there(args.out)), indent=1) + "\n", encoding="utf-8")
+        for name, found in (("masking", masking), ("effects", comparisons)):
+            target = args.out.with_name(f"{args.out.stem}_{name}.json")
+            target.write_text(json.dumps(found(rows_there(args.out)), indent=1) + "\n", encoding="utf-8")
         return
     args.out.parent.mkdir(parents=True, exist_ok=True)
     world = World(args, PRESETS[args.preset])

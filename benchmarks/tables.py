@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import attack_tables
+import effect_tables
 import smoothing_tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,6 +114,9 @@ BLOCKS = {
     "docs/attack_results.md": {
         "attacks:bare": partial(attack_tables.summary_table, "bare"),
         "attacks:smoothed": partial(attack_tables.summary_table, "smoothed"),
+        "attacks:effects": effect_tables.effects_table,
+        "attacks:words": effect_tables.words,
+        "attacks:defences": effect_tables.defences_table,
         "attacks:masking": attack_tables.masking_table,
         "attacks:theorem": attack_tables.theorem_table,
         "attacks:soundness": attack_tables.soundness_table,

@@ -63,6 +63,7 @@ def _report(
     single = [label for label in white if runs[label].attack.name == "fgsm" or steps[label] == 1]
     many = [label for label in white if label not in single and restarts[label] == 1]
     again = [label for label in white if label not in single and restarts[label] != 1]
+    once = [label for label in many if runs[label].attack.name in {runs[other].attack.name for other in again}]
     ladder = white[0] if white else ""
     sizes = {size.limit: effects(ladder, size) for size in siblings if (ladder, str(size)) in found}
     known = [norms.get(name) for name in names]
@@ -70,6 +71,7 @@ def _report(
         one_step=best(single),
         many_steps=best(many),
         restarts=best(again),
+        one_start=best(once),
         transfer=best([label for label, one in runs.items() if one.access == "transfer"]),
         black_box=best([label for label, one in runs.items() if one.access == "scores"]),
         by_budget=sizes or None,

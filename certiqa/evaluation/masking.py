@@ -76,6 +76,7 @@ def masking_report(
     one_step: object = None,
     many_steps: object = None,
     restarts: object = None,
+    one_start: object = None,
     transfer: object = None,
     black_box: object = None,
     by_budget: Mapping[float, object] | None = None,
@@ -85,8 +86,10 @@ def masking_report(
 
     Args:
         one_step: effect on each image of one gradient step (FGSM).
-        many_steps: of many steps (PGD), one start.
-        restarts: of the best of several random starts, of as many steps each.
+        many_steps: of many steps, one start; of several such attacks, the best on each image.
+        restarts: of the best of several random starts.
+        one_start: of the attack that ``restarts`` started several times, from one start; None: ``many_steps``. Say it
+            where ``many_steps`` is the best of several attacks, which no restarts of one of them may reach.
         transfer: of an attack made on another metric.
         black_box: of an attack that sees scores only.
         by_budget: budget -> effects of one white-box attack; two budgets at least.
@@ -105,6 +108,7 @@ def masking_report(
         "one_step": one_step,
         "many_steps": many_steps,
         "restarts": restarts,
+        "one_start": one_start,
         "transfer": transfer,
         "black_box": black_box,
         "gradient_norms": gradient_norms,
@@ -121,7 +125,7 @@ def masking_report(
     return MaskingReport(
         (
             _steps(single, many),
-            _restarts(many, found.get("restarts")),
+            _restarts(found.get("one_start", many), found.get("restarts")),
             _stronger("transfer", "an attack made on another metric", found.get("transfer"), white),
             _stronger("black box", "an attack that sees scores only", found.get("black_box"), white),
             _budget(budgets),
@@ -141,10 +145,10 @@ def _steps(single: Floats | None, many: Floats | None) -> Check:
     return Check("steps", CLEAR, f"many steps are stronger than one: {figures}")
 
 
-def _restarts(many: Floats | None, restarts: Floats | None) -> Check:
-    if many is None or restarts is None:
+def _restarts(single: Floats | None, restarts: Floats | None) -> Check:
+    if single is None or restarts is None:
         return Check("restarts", NOT_CHECKED, "it takes a run with one start and one with several")
-    one, best = float(many.mean()), float(restarts.mean())
+    one, best = float(single.mean()), float(restarts.mean())
     text = f"mean effect {best:.4g} with several random starts against {one:.4g} with one"
     if best - one > MUCH * abs(one):
         return Check("restarts", FLAGGED, f"random restarts help much, so single runs get stuck: {text}")

@@ -231,6 +231,18 @@ def test_restarts_and_transfer_reach_the_masking_report(robustness: Run, root: P
     assert checks["steps"] == checks["black box"] == "not checked"
 
 
+def test_restarts_are_compared_with_one_start_of_the_same_attack(robustness: Run, root: Path) -> None:
+    """A stronger attack beside them does not hide what restarts add."""
+    words = []
+    for beside in ((), ("--attack", "i-fgsm:steps=3")):
+        pgd = ("--attack", "fgsm", *(f"--attack=pgd:steps=2,step=0.1{more}" for more in ("", ",restarts=2")))
+        robustness(*pgd, *beside, "--limit", "4", "--json", "out.json")
+        checks = {one["name"]: one["words"] for one in saved(root)["masking"]["linf:4/255"]["checks"]}
+        words.append((checks["restarts"], checks["steps"]))
+    assert words[0][0] == words[1][0]
+    assert words[0][1] != words[1][1], "the other attack is there"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

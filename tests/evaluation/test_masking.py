@@ -60,6 +60,16 @@ def test_the_white_box_is_the_stronger_of_its_runs_image_by_image():
     assert "black box" in masking_report(many_steps=many, black_box=[8.0, 8.0]).flags
 
 
+def test_restarts_are_compared_with_the_attack_that_was_restarted():
+    """Not with the best of several attacks, beside which it looks as if restarts did little."""
+    alone = {"many_steps": STRONG, "restarts": 1.25 * WEAK}
+    assert masking_report(**alone).flags == ()
+    found = masking_report(**alone, one_start=WEAK)
+    assert found.flags == ("restarts",)
+    assert "mean effect 2.5 with several random starts against 2 with one" in found.words()
+    assert masking_report(restarts=WEAK, one_start=WEAK).checks[1].state == "clear"
+
+
 def test_a_tie_is_a_tie_also_where_attacks_fail():
     assert "steps" in masking_report(one_step=[1.0], many_steps=[1.005]).flags
     assert "steps" in masking_report(one_step=[0.0], many_steps=[0.0]).flags
@@ -70,5 +80,7 @@ def test_a_tie_is_a_tie_also_where_attacks_fail():
 def test_bad_input():
     with pytest.raises(InputError, match="as many images each"):
         masking_report(one_step=WEAK, many_steps=WEAK[:2])
+    with pytest.raises(InputError, match="as many images each"):
+        masking_report(restarts=WEAK, one_start=WEAK[:2])
     with pytest.raises(InputError, match="'transfer' must be finite"):
         masking_report(transfer=[np.nan])
