@@ -9,7 +9,6 @@
 # ---
 
 # %% [markdown]
-# %% [markdown]
 # # 2. Your own metric
 #
 # A metric is anything that takes images (B, 3, H, W), RGB in [0, 1], and gives (B,) scores. The proof needs nothing

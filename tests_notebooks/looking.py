@@ -33,6 +33,8 @@ def out_of_step(source: Path, notebook: NotebookNode) -> list[str]:
     if notebook.metadata.get("jupytext", {}).get("formats") != "ipynb,py:percent":
         return ["the .ipynb does not say what it is paired with"]
     cells = [copy.deepcopy(one.cells) for one in (jupytext.read(source), notebook)]
+    for cell in (cell for both in cells for cell in both):
+        cell.metadata = {}  # jupytext's notes of empty lines in the .py
     first, second = (jupytext.writes(new_notebook(cells=one), fmt="py:percent") for one in cells)
     return [] if first == second else [f"the .ipynb is not that of the .py: run notebooks/make.py {source.name[:2]}"]
 
