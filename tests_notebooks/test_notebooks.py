@@ -15,8 +15,6 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 
 CPU_SECONDS = 120
-# the kernel leaves sockets to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
 NOTEBOOKS = make.sources()
 

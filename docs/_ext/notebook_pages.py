@@ -107,12 +107,9 @@ def _builder_inited(app: Any) -> None:
     folder = Path(app.srcdir) / "notebooks"
     notebooks = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(SOURCE.glob("*.ipynb"))}
     write(folder, {name.removesuffix(".ipynb"): page(one, name) for name, one in notebooks.items()}, ".md")
-    drawn = {file: png for name, one in notebooks.items() for file, png in pictures(one, name)}
-    for old in folder.glob("*.png"):
-        if old.name not in drawn:
-            old.unlink()
-    for file, png in drawn.items():
-        (folder / file).write_bytes(png)
+    for name, one in notebooks.items():
+        for file, png in pictures(one, name):
+            (folder / file).write_bytes(png)
 
 
 def _source_read(app: Any, docname: str, source: list[str]) -> None:
