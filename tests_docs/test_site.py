@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,22 @@ def test_the_site_has_every_page(site: Path) -> None:
     for page in pages():
         if page.startswith("docs/"):
             assert (site / page.removeprefix("docs/")).with_suffix(".html").is_file(), page
+
+
+def test_every_notebook_has_a_page_with_its_outputs(site: Path) -> None:
+    found = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert found
+    drawn = 0
+    for path in found:
+        html = (site / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        outputs = [output for cell in cells for output in cell.get("outputs", ())]
+        figures = sum("image/png" in output.get("data", {}) for output in outputs)
+        assert html.count('alt="Figure ') == figures, path.name
+        drawn += figures
+        said = next(line for output in outputs for line in output.get("text", ()) if line.strip())
+        assert escape(said.strip(), quote=False) in html.replace("&#39;", "'").replace("&quot;", '"'), path.name
+    assert len(list((site / "_images").glob("0*_*.png"))) == drawn > 0
 
 
 def test_every_public_name_has_its_place(site: Path) -> None:
