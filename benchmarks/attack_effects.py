@@ -61,9 +61,14 @@ def effects(row: Json, which: int = FLOAT) -> Floats:
     scores = np.array(row["scores"])
     change, aim = scores[:, which] - scores[:, 0], row["identity"]["objective"]
     if aim == "far":
-        return np.where(scores[:, 0] >= row["identity"]["middle"], -change, change)
+        return np.where(_raised(row), change, -change)
     found: Floats = {"raise": change, "lower": -change}.get(aim, np.abs(change))
     return found
+
+
+def _raised(row: Json) -> npt.NDArray[np.bool_]:
+    """(n,) whether the objective "far" raised the score: where the clean one was below the middle."""
+    return np.array(row["scores"])[:, 0] < row["identity"]["middle"]
 
 
 def masking(rows: list[Json]) -> Json:
@@ -91,7 +96,7 @@ def _compared(row: Json, beside: list[Json], on_ms: list[Json]) -> Json:
     job, here = row["job"], effects(row, STORED)
     found = {"metric": job["metric"], "defence": job["defence"], "level": job["level"], "attack": label(job)}
     found |= {"adaptive": adaptive(job), "n": len(here), "effect": _estimate(here)}
-    found |= {"over_pgd": None, "stronger_than_pgd": None, "on_ms_over_here": None}
+    found |= {"over_pgd": None, "stronger_than_pgd": None, "on_ms_over_here": None, "one_aim": None}
     pgd = _like(beside, job["level"], REFERENCE)
     if pgd is not None and label(job) != REFERENCE:
         over = here - effects(pgd, STORED)
@@ -99,6 +104,7 @@ def _compared(row: Json, beside: list[Json], on_ms: list[Json]) -> Json:
     same = _like(on_ms, job["level"], label(job))
     if job["defence"] != "ms" and same is not None and len(same["scores"]) == len(here):
         found["on_ms_over_here"] = _estimate(effects(same, STORED) - here)
+        found["one_aim"] = int((_raised(same) == _raised(row)).sum())
     return found
 
 

@@ -54,6 +54,8 @@ def defences_table(path: Path = FILE) -> str:
     for key, here in cells.items():
         lines.append("| " + " | ".join((*key, *(here.get(level, "-") for level in levels))) + " |")
     note = "Positive: the attack moves MS further, in points of the score."
+    shared = sorted({f"{row['one_aim']} of {row['n']}" for row in rows(path) if row["one_aim"] is not None})
+    note += f" The aim hangs on the clean score under each defence: on {', '.join(shared)} images it is the same."
     return "\n".join([*lines, "", f"{note} {_INTERVALS}"])
 
 

@@ -107,11 +107,20 @@ def test_attacks_in_pairs() -> None:
     assert pgd["effect"]["value"] == pytest.approx(19)
     assert pgd["over_pgd"] is pgd["stronger_than_pgd"] is None
     assert pgd["on_ms_over_here"]["value"] == pytest.approx(6)
+    assert (pgd["one_aim"], transfer["one_aim"]) == (12, None)
     assert transfer["over_pgd"]["value"] == pytest.approx(-16)
     assert (transfer["stronger_than_pgd"], transfer["adaptive"], transfer["n"]) == (0, False, 12)
     assert transfer["on_ms_over_here"] is None, "it was not made on MS"
     assert found["dms-iqa", "pgd, 3 starts", 8]["stronger_than_pgd"] == 12
     assert found["ms", "square", 8]["on_ms_over_here"] is None
+
+
+def test_images_that_were_attacked_in_two_directions_are_counted() -> None:
+    other = row("pgd", 20, "dms-iqa")
+    for scores in other["scores"][:4]:
+        scores[0] += 60  # from below the middle to above it
+    (found,) = (one for one in attack_effects.comparisons([row("pgd", 20), other]) if one["defence"] == "dms-iqa")
+    assert found["one_aim"] == 8
 
 
 def test_intervals_are_of_paired_differences() -> None:

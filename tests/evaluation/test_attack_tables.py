@@ -95,11 +95,18 @@ def test_tables_of_attacks_in_pairs(tmp_path: Path) -> None:
         "n": 12,
         "effect": {"value": 20.04, "interval": [18, 22]},
     }
-    none = {"over_pgd": None, "stronger_than_pgd": None, "on_ms_over_here": None}
+    none = {"over_pgd": None, "stronger_than_pgd": None, "on_ms_over_here": None, "one_aim": None}
     over = {"over_pgd": {"value": -15.0, "interval": None}, "stronger_than_pgd": 1, "adaptive": False}
     path = tmp_path / "effects.json"
     ms = {**line, **none, "defence": "ms", "attack": "pgd"}
-    dms = {**line, **over, "defence": "dms-iqa", "attack": "transfer from bare", "on_ms_over_here": line["effect"]}
+    dms = {
+        **line,
+        **over,
+        "defence": "dms-iqa",
+        "attack": "transfer from bare",
+        "on_ms_over_here": line["effect"],
+        "one_aim": 9,
+    }
     path.write_text(json.dumps([ms, dms]))
     first, second = effect_tables.effects_table(path).splitlines()[2:4]
     assert first == "| MS | l_inf 8/255 | pgd | yes | 12 | 20.0 (18.0 to 22.0) | - | - |"
@@ -109,6 +116,7 @@ def test_tables_of_attacks_in_pairs(tmp_path: Path) -> None:
     pairs = effect_tables.defences_table(path).splitlines()
     assert pairs[0] == "| MS less | attack | l_inf 8/255 |"
     assert pairs[2:4] == ["| DMS-IQA | transfer from bare | 20.0 (18.0 to 22.0) |", ""]
+    assert "on 9 of 12 images it is the same" in pairs[-1]
 
 
 def test_what_is_said_of_smoothed_metrics(tmp_path: Path) -> None:
