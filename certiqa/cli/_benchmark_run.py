@@ -117,7 +117,10 @@ def run(
             complain(f"interrupted; what was done stands in {out}, and the same command goes on from there")
             return INTERRUPTED
     print("\n".join(_lines(ran, Path(out))), flush=True)
-    return BAD_INPUT if ran.failed else 0
+    for row, one in ran.soundness:
+        if not one.sound:
+            complain(f"{row}: {one.words()}")
+    return BAD_INPUT if ran.failed or not all(one.sound for _, one in ran.soundness) else 0
 
 
 def _milestones() -> Callable[[int, int], None]:
@@ -184,6 +187,9 @@ def _lines(ran: object, out: Path) -> list[str]:
         worst = max((one.rmse.value for one in row.attacked), default=None)
         moved = "not attacked" if worst is None else f"moved {worst:.3g}"
         lines.append(f"{row.data:<18} {row.metric:<10} {row.defence + noise:<28} {srocc:<16} {proof:<28} {moved}")
+    if ran.soundness:
+        alarms, within = (sum(getattr(one, name) for _, one in ran.soundness) for name in ("alarms", "within"))
+        lines.append(f"{counted(alarms, 'alarm')} in {counted(within, 'attack')} inside certified radii")
     if comparison.missing:
         lines += [f"missing: {one}" for one in comparison.missing]
     return [*lines, *(str(path) for path in ran.files if path.suffix != ".svg")]

@@ -22,8 +22,9 @@ Metrics are compared under defences: agreement with people, certificates, attack
 do not, cost; every figure with its interval. DIR gets comparison.json, table.csv, report.html and report.md. Figures
 are written one by one as they are computed, and a run that was killed goes on where it stopped (docs/benchmark.md).
 
-Exit codes: 0 all is well; 2 bad input, or figures that could not be computed: one line each on stderr, the others are
-done; 130 Ctrl-C, what was done is kept.
+Exit codes: 0 all is well; 2 bad input, figures that could not be computed (one line each on stderr, the others are
+done), or a soundness alarm: more certificates failed under attack than alpha explains; 130 Ctrl-C, what was done is
+kept.
 """
 
 

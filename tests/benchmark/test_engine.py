@@ -9,6 +9,7 @@ import torch
 from scipy.stats import spearmanr
 
 import certiqa
+from certiqa.benchmark import work
 from certiqa.benchmark.config import Config
 from certiqa.benchmark.csv_table import csv_of
 from certiqa.benchmark.distorted_samples import distorted_samples
@@ -198,3 +199,33 @@ def test_the_plan_counts_and_times_and_computes_nothing(config, models, tmp_path
     assert by["MS", 0.1].forwards == 12 * 2 + 3 * 120 + 8 * 50 + 2 * 4 + 2 * 7
     assert plan.seconds > 0
     assert plan.todo == 6 * 12 + 3 * 3 + 6 * 4 + 5 * 4
+
+
+def test_soundness_is_counted_row_by_row(finished):
+    _, ran = finished
+    assert [row for row, _ in ran.soundness] == [
+        "MS small, sigma 0.05, of toy on distorted-samples",
+        "MS small, sigma 0.2, of toy on distorted-samples",
+        "MS, sigma 0.1, of toy on distorted-samples",
+    ]
+    for _, one in ran.soundness:  # 2 images, 2 attacks, each adaptive and not; a certificate is one, however attacked
+        assert (one.attacks, one.within, one.alarms, one.certificates, one.failed) == (8, 8, 0, 2, 0)
+        assert one.sound
+
+
+def test_a_certificate_that_does_not_hold_is_an_alarm(given, models, tmp_path, monkeypatch):
+    """A metric that scores otherwise after it was certified: every attacked median is out of its interval."""
+    given["defence"] = [{"name": "MS", "smooth": True}]
+    given["certificates"]["images"] = given["attacks"]["images"] = 12
+    given["attacks"]["transferred"] = False
+    given["attacks"]["names"] = ["fgsm"]
+    given["attacks"]["budgets"] = ["linf:1/255"]
+    drawn = work.fresh_scores
+    monkeypatch.setattr(work, "fresh_scores", lambda *a, **k: drawn(*a, **k) - 1000)
+    ran = run(Config.of(given), tmp_path, models=models)
+    ((row, found),) = ran.soundness
+    assert row == "MS, sigma 0.1, of toy on distorted-samples"
+    assert found.failed > 6
+    assert not found.sound
+    assert rows_by(ran.comparison)["MS", 0.1].attacked[0].alarms == found.alarms
+    assert "oundness alarm" in (tmp_path / "report.md").read_text()

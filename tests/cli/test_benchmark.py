@@ -78,6 +78,7 @@ def test_a_run_with_its_plan_table_and_report(here: Path, invoke: Invoke) -> Non
     assert "plan: 16 figures to compute, 0 there already" in done.stderr
     assert "SROCC" in done.stdout
     assert "certified down to" in done.stdout
+    assert "0 alarms in 2 attacks inside certified radii" in done.stdout
     for name in ("comparison.json", "table.csv", "report.html", "report.md"):
         assert str(Path("out") / name) in done.stdout
         assert (here / "out" / name).stat().st_size > 500
@@ -183,6 +184,20 @@ def test_another_config_of_the_same_folder(here: Path, invoke: Invoke) -> None:
         "The parameter '--out' must be new, or of this config; it is of one that differs in certificates. Got 'out' "
         "instead. Name another folder."
     ]
+
+
+def test_an_alarm_fails_the_run_and_keeps_the_report(
+    here: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from certiqa.benchmark import running
+    from certiqa.evaluation.alarms import Soundness
+
+    unsound = Soundness(9, 9, 9, 9, 9, 0.009, 1e-20, 1e-6)
+    monkeypatch.setattr(running, "_soundness", lambda folder: (("MS", unsound),))
+    done = invoke(["benchmark", "mine.toml", "--out", "out"])
+    assert done.exit_code == 2
+    assert "certiqa: error: MS: SOUNDNESS ALARM: 9 alarms in 9 attacks" in done.stderr
+    assert (here / "out" / "report.html").exists()
 
 
 LIMITED = """
