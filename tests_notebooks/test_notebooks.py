@@ -29,7 +29,7 @@ def seconds_of_children() -> float:
 
 
 def test_there_are_notebooks_and_each_has_both_files() -> None:
-    assert len(NOTEBOOKS) >= 5
+    assert len(NOTEBOOKS) >= 6
     assert {path.stem for path in NOTEBOOKS} == {path.stem for path in make.HERE.glob("*.ipynb")}
 
 
