@@ -26,7 +26,7 @@ extensions = [
     "repository_links",  # docs/_ext: docs/NAME.md is a link
 ]
 
-exclude_patterns = ["_build", "_ext"]
+exclude_patterns = ["_build", "_ext", "comparison"]  # comparison: what a benchmark wrote, linked as files
 html_theme = "furo"
 html_title = f"certiqa {release}"
 html_show_sourcelink = False

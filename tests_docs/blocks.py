@@ -54,7 +54,7 @@ class Block:
 def pages() -> list[str]:
     """Every page that people read, README first. What a build writes is not among them."""
     docs = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").rglob("*.md"))]
-    built = ("docs/api/", "docs/notebooks/", "docs/_")
+    built = ("docs/api/", "docs/notebooks/", "docs/comparison/", "docs/_")
     return ["README.md", *(page for page in docs if not page.startswith(built))]
 
 

@@ -92,7 +92,8 @@ class Banded:
         mos: its human score.
         before: deployed score of the image.
         after: of the attacked 8-bit image.
-        lower: certified for the length that the attack really has; None without a certificate.
+        lower: proved by the certificate's scores for the length that the attack really has; None where they prove
+            nothing.
         upper: likewise.
         inside: whether ``after`` lies in the band; None without one.
     """
@@ -123,7 +124,8 @@ class Attacked:
         srocc: of the scores after with the MOS.
         kept: SROCC of the scores before with those after.
         r: R robustness (base 10); None where it is undefined.
-        alarms: attacks inside a certified radius whose median certainly left the interval; None without certificates.
+        alarms: attacks inside a certified radius whose median certainly left the interval; None where no attack was
+            inside one.
         levels: per quality level; empty if not asked for.
         points: per image; empty if not kept.
     """

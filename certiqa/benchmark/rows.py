@@ -58,6 +58,12 @@ class Found:
         ]
         return sorted(kept, key=lambda one: (fold(one["image"], 2**61, salt="benchmark:"), one["image"]))
 
+    @property
+    def label(self) -> str:
+        """For messages."""
+        noise = "" if self.subject["sigma"] is None else f", sigma {self.subject['sigma']:g},"
+        return f"{self.subject['defence']}{noise} of {self.subject['metric']} on {self.data['name']}"
+
     def size(self) -> int:
         """Number of scores."""
         return len(self.of("score"))
@@ -67,6 +73,22 @@ class Found:
         """Standard deviation of the scores; 0 for one, or equal ones."""
         scores = np.array([one["score"] for one in self.of("score")])
         return float(scores.std(ddof=1)) if len(scores) > 1 and (scores != scores[0]).any() else 0.0
+
+    @cached_property
+    def certificates(self) -> dict[str, Certificate]:
+        """By the image's name, in the order of the run."""
+        return {one["image"]: Certificate.from_dict(one["certificate"]) for one in self.of("certificate")}
+
+    def judged(self, record: Json) -> Verdict | None:
+        """The verdict on an attack, where its length is one that the certificate's scores prove something for.
+
+        Beyond, only the metric's enforced range is left, or nothing: that no attack leaves it tests no certificate.
+        """
+        certificate = self.certificates.get(record["image"])
+        if record["verdict"] is None or certificate is None:
+            return None
+        one = Verdict.from_dict(record["verdict"])
+        return one if certificate.bounds(one.eps).certified else None
 
     @property
     def how(self) -> Json:
@@ -83,7 +105,7 @@ class Found:
 def row_of(found: Found) -> Row:
     """Everything that is there."""
     subject, scores = found.subject, found.of("score")
-    certificates = [Certificate.from_dict(one["certificate"]) for one in found.of("certificate")]
+    certificates = list(found.certificates.values())
     contents = [one["content"] for one in found.of("certificate")]
     certified: Certified | None = None
     if certificates:
@@ -138,7 +160,7 @@ def _attacks(found: Found) -> list[Attacked]:
 
 
 def _attacked(found: Found, attack: str, budget: str, adaptive: bool, records: list[Json]) -> Attacked:
-    verdicts = [None if one["verdict"] is None else Verdict.from_dict(one["verdict"]) for one in records]
+    verdicts = [found.judged(one) for one in records]
     judged = [one for one in verdicts if one is not None]
     scale = found.subject["output_range"]
     figures = robustness_of(

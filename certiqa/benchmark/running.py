@@ -16,8 +16,7 @@ from certiqa.benchmark.opening import Opened, opened
 from certiqa.benchmark.plan import Plan, plan_of
 from certiqa.benchmark.result import Comparison
 from certiqa.errors import CertiqaError, InputError
-from certiqa.evaluation.alarms import Soundness, soundness_of
-from certiqa.evaluation.verdicts import Verdict
+from certiqa.evaluation.alarms import Soundness
 
 __all__ = ["Ran", "check_part", "run", "write_results"]
 
@@ -31,7 +30,7 @@ class Ran:
         plan: what was to do.
         failed: (what, reason) of the figures that could not be computed.
         files: that were written.
-        soundness: (row, its attacks on certificates), for each row that has any, of everything in the folder.
+        soundness: (row, its attacks inside certified radii), for each row that has any, of everything in the folder.
     """
 
     comparison: Comparison | None
@@ -112,7 +111,9 @@ def run(
                     return Ran(None, plan, (), ())
                 failed = _do(there, folder, todo, told, progress)
             comparison, files = write_results(folder, there, report)
-            return Ran(comparison, plan, failed, files, _soundness(folder))
+            from certiqa.benchmark.summary import row_soundness
+
+            return Ran(comparison, plan, failed, files, row_soundness(folder))
 
 
 def _do(
@@ -137,20 +138,6 @@ def _do(
             told(f"{what}: {reason}")
         progress(number, len(todo))
     return tuple(failed)
-
-
-def _soundness(folder: Folder) -> tuple[tuple[str, Soundness], ...]:
-    """Row by row whether chance explains the alarms: the certificates of one row are independent, its images differ.
-
-    Those of one image in different rows are not: they may share their noise.
-    """
-    found: dict[str, list[Verdict]] = {}
-    for _, record in folder.records():
-        if record.get("verdict"):
-            noise = "" if record["sigma"] is None else f", sigma {record['sigma']:g},"
-            row = f"{record['defence']}{noise} of {record['metric']} on {record['data']}"
-            found.setdefault(row, []).append(Verdict.from_dict(record["verdict"]))
-    return tuple((row, soundness_of(verdicts)) for row, verdicts in sorted(found.items()))
 
 
 def _words(cell: Cell) -> str:

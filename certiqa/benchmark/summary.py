@@ -16,8 +16,9 @@ from certiqa.benchmark.result import Comparison, Example, Row
 from certiqa.benchmark.rows import Found, constant_row, row_of
 from certiqa.certificate import Certificate
 from certiqa.errors import InputError
+from certiqa.evaluation.alarms import Soundness, soundness_of
 
-__all__ = ["as_json", "comparison_of"]
+__all__ = ["as_json", "comparison_of", "row_soundness"]
 
 Json = dict[str, Any]
 
@@ -41,29 +42,18 @@ def comparison_of(
     if about is None:
         raise InputError.of("--out", "must be a folder that a benchmark was begun in", str(folder.path))
     config = Config.of(about["config"])
-    groups: dict[tuple[Any, ...], list[Json]] = {}
     seconds, newest = 0.0, ""
     for record in dict(folder.records()).values():
         seconds += record.get("seconds", record.get("told", {}).get("attack_seconds", 0.0))
         newest = max(newest, record["date"])
-        if record["what"] != "made":
-            groups.setdefault((record["data"], record["metric"], record["defence"], record["sigma"]), []).append(record)
     rows: list[Row] = []
     examples: list[Example] = []
-    for data in about["datasets"]:
-        for metric in config.metrics:
-            here: list[tuple[Row, Found]] = []
-            for subject in _in_order(about["subjects"], config, metric.name):
-                records = groups.get((data["name"], metric.name, subject["defence"], subject["sigma"]))
-                if records and any(one["what"] == "score" for one in records):
-                    found = Found(config, data, subject, records)
-                    here.append((row_of(found), found))
-            if here:
-                rows += [row for row, _ in here]
-                rows.append(
-                    constant_row(config, data, metric.name, max((one for _, one in here), key=Found.size), here)
-                )
-                examples += _examples(config, here, pictures if config.examples.thumbnails else None)
+    for here in _groups(folder, about, config):
+        first, made = here[0], [(row_of(one), one) for one in here]
+        rows += [row for row, _ in made]
+        largest = max(here, key=Found.size)
+        rows.append(constant_row(config, first.data, first.subject["metric"], largest, made))
+        examples += _examples(config, made, pictures if config.examples.thumbnails else None)
     gaps = (*about["left_out"], *missing)
     return Comparison(
         name=config.name,
@@ -80,6 +70,43 @@ def comparison_of(
         rows=tuple(rows),
         examples=tuple(examples),
     )
+
+
+def row_soundness(folder: Folder) -> tuple[tuple[str, Soundness], ...]:
+    """Row by row whether chance explains the alarms: the certificates of one row are independent, its images differ.
+
+    Those of one image in different rows are not: they may share their noise.
+    """
+    about = folder.about
+    if about is None:
+        return ()
+    found = []
+    for one in (one for here in _groups(folder, about, Config.of(about["config"])) for one in here):
+        attacks = [record for record in one.records if record.get("verdict")]
+        verdicts = [verdict for record in attacks if (verdict := one.judged(record))]
+        if verdicts:
+            found.append((one.label, soundness_of(verdicts)))
+    return tuple(found)
+
+
+def _groups(folder: Folder, about: Json, config: Config) -> list[list[Found]]:
+    """What was recorded, row by row; the rows of one metric on one data set together, in the config's order."""
+    records: dict[tuple[Any, ...], list[Json]] = {}
+    for record in dict(folder.records()).values():
+        if record["what"] != "made":
+            row = record["data"], record["metric"], record["defence"], record["sigma"]
+            records.setdefault(row, []).append(record)
+    groups = []
+    for data in about["datasets"]:
+        for metric in config.metrics:
+            here = []
+            for subject in _in_order(about["subjects"], config, metric.name):
+                mine = records.get((data["name"], metric.name, subject["defence"], subject["sigma"]), [])
+                if any(one["what"] == "score" for one in mine):
+                    here.append(Found(config, data, subject, mine))
+            if here:
+                groups.append(here)
+    return groups
 
 
 def _in_order(subjects: list[Json], config: Config, metric: str) -> list[Json]:

@@ -14,6 +14,8 @@ from certiqa.errors import InputError
 
 __all__ = ["config_and_roots", "list_presets", "run", "show_preset"]
 
+_MISSING_SHOWN = 12
+
 
 def list_presets() -> int:
     """One line each."""
@@ -191,5 +193,7 @@ def _lines(ran: object, out: Path) -> list[str]:
         alarms, within = (sum(getattr(one, name) for _, one in ran.soundness) for name in ("alarms", "within"))
         lines.append(f"{counted(alarms, 'alarm')} in {counted(within, 'attack')} inside certified radii")
     if comparison.missing:
-        lines += [f"missing: {one}" for one in comparison.missing]
+        lines += [f"missing: {one}" for one in comparison.missing[:_MISSING_SHOWN]]
+        more = len(comparison.missing) - _MISSING_SHOWN
+        lines += [f"missing: {more} more such lines, in the report"] if more > 0 else []
     return [*lines, *(str(path) for path in ran.files if path.suffix != ".svg")]

@@ -13,7 +13,8 @@ from certiqa.trial.chosen import Chosen
 from certiqa.trial.defended import Defended
 
 if TYPE_CHECKING:
-    from certiqa.attacks import AttackResult, Budget, Objective
+    from certiqa import attacks
+    from certiqa.attacks import AttackResult, Budget
 
 __all__ = ["Attacked", "attacked", "checked_objective", "effect"]
 
@@ -56,7 +57,7 @@ def attacked(
     return Attacked(result, before, target.score(result.image), target.score(stored))
 
 
-def checked_objective(text: str) -> Objective:
+def checked_objective(text: str) -> attacks.Objective:
     """An objective for one image at a time.
 
     Raises:
@@ -71,7 +72,7 @@ def checked_objective(text: str) -> Objective:
     return found
 
 
-def effect(objective: Objective, before: float, after: float) -> float:
+def effect(objective: attacks.Objective, before: float, after: float) -> float:
     """How far the attack got with what it was after; negative if it went the wrong way."""
     scores = torch.tensor([after, before], dtype=torch.float64)
     return float(objective.gain(scores[:1], scores[1:]))

@@ -24,7 +24,7 @@ BASE = {
     ],
     "agreement": {"images": 12, "draws": 2},
     "certificates": {"images": 3, "n": 120, "at": ["0.5 sigma", "linf:1/255"]},
-    "attacks": {"images": 2, "names": ["fgsm", "pgd:steps=2"], "budgets": ["linf:2/255"], "samples": 1, "fresh": 50,
+    "attacks": {"images": 2, "names": ["fgsm", "pgd:steps=2"], "budgets": ["l2:0.08"], "samples": 1, "fresh": 50,
                 "levels": 1},
     "examples": {"images": 1, "thumbnails": True},
 }  # fmt: skip

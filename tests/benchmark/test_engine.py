@@ -109,7 +109,7 @@ def test_a_transferred_attack_is_one_image_for_all_rows(finished, models):
         near = [path for path in files if np.abs(read_image(path).pixels.astype(int) - clean).max() <= 2]
         assert len(near) == 2, "of fgsm and of pgd"
         assert point.before == pytest.approx(score(models["softer"], images[point.image]))
-        assert min(abs(point.after - score(models["softer"], path)) for path in near) < 1e-9
+        assert min(abs(point.after - score(models["softer"], path)) for path in near) < 1e-5
 
 
 def test_an_adaptive_attack_does_more_to_what_it_knows(finished):
@@ -128,14 +128,25 @@ def test_far_drives_scores_to_the_other_end(finished):
 
 def test_bands_are_certified_for_the_attacks_own_length(finished):
     _, ran = finished
-    for key in (("MS", 0.1), ("MS small", 0.05)):
+    for key in (("MS", 0.1), ("MS small", 0.2)):
         row = rows_by(ran.comparison)[key]
         assert [one.alarms for one in row.attacked] == [0, 0, 0, 0]
+        assert all(point.lower is not None for one in row.attacked for point in one.points)
         for point in (point for one in row.attacked for point in one.points):
             low, high = (-math.inf if point.lower is None else point.lower), (point.upper or math.inf)
             assert low <= point.before <= high
             assert point.inside == (low <= point.after <= high)
     assert all(one.alarms is None for one in rows_by(ran.comparison)["JPEG", None].attacked)
+
+
+def test_an_attack_beyond_what_scores_prove_tests_no_certificate(given, models, tmp_path):
+    given["defence"] = [{"name": "MS", "smooth": True}]
+    given["attacks"]["budgets"] = ["linf:8/255"]
+    ran = run(Config.of(given), tmp_path, models=models)
+    for one in rows_by(ran.comparison)["MS", 0.1].attacked:
+        assert one.alarms is None
+        assert all((point.lower, point.upper, point.inside) == (None, None, None) for point in one.points)
+    assert ran.soundness == ()
 
 
 def test_the_constant_predictor_is_moved_by_nothing_and_knows_nothing(finished):
@@ -204,9 +215,9 @@ def test_the_plan_counts_and_times_and_computes_nothing(config, models, tmp_path
 def test_soundness_is_counted_row_by_row(finished):
     _, ran = finished
     assert [row for row, _ in ran.soundness] == [
+        "MS, sigma 0.1, of toy on distorted-samples",
         "MS small, sigma 0.05, of toy on distorted-samples",
         "MS small, sigma 0.2, of toy on distorted-samples",
-        "MS, sigma 0.1, of toy on distorted-samples",
     ]
     for _, one in ran.soundness:  # 2 images, 2 attacks, each adaptive and not; a certificate is one, however attacked
         assert (one.attacks, one.within, one.alarms, one.certificates, one.failed) == (8, 8, 0, 2, 0)
@@ -219,7 +230,6 @@ def test_a_certificate_that_does_not_hold_is_an_alarm(given, models, tmp_path, m
     given["certificates"]["images"] = given["attacks"]["images"] = 12
     given["attacks"]["transferred"] = False
     given["attacks"]["names"] = ["fgsm"]
-    given["attacks"]["budgets"] = ["linf:1/255"]
     drawn = work.fresh_scores
     monkeypatch.setattr(work, "fresh_scores", lambda *a, **k: drawn(*a, **k) - 1000)
     ran = run(Config.of(given), tmp_path, models=models)

@@ -54,6 +54,7 @@ n = 100
 [attacks]
 images = 1
 names = ["fgsm"]
+budgets = ["l2:0.05"]
 samples = 1
 fresh = 50
 [examples]
@@ -189,11 +190,11 @@ def test_another_config_of_the_same_folder(here: Path, invoke: Invoke) -> None:
 def test_an_alarm_fails_the_run_and_keeps_the_report(
     here: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from certiqa.benchmark import running
+    from certiqa.benchmark import summary
     from certiqa.evaluation.alarms import Soundness
 
     unsound = Soundness(9, 9, 9, 9, 9, 0.009, 1e-20, 1e-6)
-    monkeypatch.setattr(running, "_soundness", lambda folder: (("MS", unsound),))
+    monkeypatch.setattr(summary, "row_soundness", lambda folder: (("MS", unsound),))
     done = invoke(["benchmark", "mine.toml", "--out", "out"])
     assert done.exit_code == 2
     assert "certiqa: error: MS: SOUNDNESS ALARM: 9 alarms in 9 attacks" in done.stderr
