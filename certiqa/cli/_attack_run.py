@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ def run(
             verdicts = Verdicts(settings.certify, seed_for(settings.seed, "certificate"))
             work = _Work(settings, target, output, drawings, files, table, verdicts, Complaints())
             work.complaints.each(images, work.one)
+            work.record_failures(len(images))
             table.finish(verdicts.lines())
             work.complaints.attempt("", verdicts.check)
     return work.complaints.code
@@ -82,9 +83,24 @@ class _Work:
     table: Table
     verdicts: Verdicts
     complaints: Complaints
+    failed: list[tuple[int, str, str]] = field(default_factory=list)
 
     def one(self, index: int, image: str) -> None:
-        """Attack one image; keep the file first, then look at it, then record and show."""
+        """Attack one image; what fails is remembered for the record."""
+        try:
+            self._one(index, image)
+        except CertiqaError as error:
+            self.failed.append((index, image, " ".join(str(error).split())))
+            raise
+
+    def record_failures(self, images: int) -> None:
+        """A line for each image that failed, unless all did: an older record is then left as it is."""
+        for index, image, reason in self.failed if len(self.failed) < images else ():
+            record = {"image": image, "error": reason}
+            self.complaints.attempt(image, lambda index=index, record=record: self.output.write(index, record))  # type: ignore[misc]
+
+    def _one(self, index: int, image: str) -> None:
+        """Keep the file first, then look at it, then record and show."""
         s = self.settings
         clean = read_image(image_path(image))
         self.target.check_size(clean)

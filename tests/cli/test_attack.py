@@ -251,7 +251,15 @@ def test_one_bad_image_does_not_stop_the_others(attack: Run, folder: Path) -> No
     assert "needs at least 8 pixels" in result.errors[1]
     assert "nope.png" in result.errors[2]
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["a.png", "b.png"]
-    assert len((folder / "out.jsonl").read_text().splitlines()) == 2
+    records = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+    assert [record["image"] for record in records] == ["a.png", "b.png", "text.png", "small.png", "nope.png"]
+    assert ["error" in record for record in records] == [False, False, True, True, True]
+
+
+def test_a_run_that_fails_throughout_leaves_an_older_record_as_it_is(attack: Run, folder: Path) -> None:
+    (folder / "out.jsonl").write_text("older\n")
+    assert attack("text.png", "nope.png", "--json", "out.jsonl").exit_code == 2
+    assert (folder / "out.jsonl").read_text() == "older\n"
 
 
 @pytest.mark.parametrize(
