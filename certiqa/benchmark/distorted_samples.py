@@ -6,6 +6,7 @@ nothing about a metric.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from certiqa.data.sets.dataset import DataSet
@@ -47,7 +48,7 @@ def distorted_samples(folder: Path) -> DataSet:
                 if not path.exists():
                     worse = distort(clean, kind, level, seed=level) if level else clean
                     pixels = (worse * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-                    part = path.with_name(f"{path.name}.part")
+                    part = path.with_name(f"{path.name}.{os.getpid()}.part")  # several processes may make it at once
                     Image.fromarray(pixels).save(part, format="PNG")
                     part.replace(path)
                 read_image(path)

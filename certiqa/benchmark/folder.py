@@ -6,6 +6,7 @@ Everything in it is whole or absent after kill -9, and a folder of another confi
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -85,14 +86,15 @@ class Folder:
             rule = f"must be new, or of this config; it is of one that differs in {', '.join(differ) or 'its form'}"
             raise InputError.of("--out", rule, str(self.path), "Name another folder.")
 
-    def begin(self, opened: Opened, command: str) -> None:
-        """Write down what it is of, and read what is there.
+    def begin(self, opened: Opened, command: str, *, compute: bool = True) -> None:
+        """Read what is there, and, if anything is to be computed, write down what it is of.
 
         Raises:
             InputError: it was begun with other weights, versions, or images; another process of this share is at work.
         """
         self.check(opened.config)
-        self._hold()
+        if compute:
+            self._hold()
         about = self.about or {"schema": SCHEMA, "subjects": [], "datasets": []}
         subjects = {_key(one): one for one in about["subjects"]}
         for mine in (one.facts() for one in opened.subjects):
@@ -108,16 +110,18 @@ class Folder:
             if datasets.setdefault(data["name"], data)["sha256"] != data["sha256"]:
                 rule = f"must be new, or of the same images and scores; its {data['name']!r} had others"
                 raise InputError.of("--out", rule, str(self.path), "Name another folder.")
+        names = [one.name for one in opened.config.data]
         about |= {
             "config": opened.config.to_dict(),
             "config_sha256": opened.config.sha256,
             "subjects": list(subjects.values()),
-            "datasets": list(datasets.values()),
+            "datasets": sorted(datasets.values(), key=lambda one: names.index(one["name"])),
             "left_out": list(opened.left_out),
             "command": command,
             **_surroundings(opened),
         }
-        write_whole(self.path / "about.json", json.dumps(about, indent=1) + "\n")
+        if compute:
+            write_whole(self.path / "about.json", json.dumps(about, indent=1) + "\n")
         self._own = RecordStore(self.path / "records" / self._name, "--out")
         self._others = {key: record for key, record in self.records() if self._own.get(key) is None}
 
@@ -169,10 +173,16 @@ class Folder:
             import fcntl
         except ImportError:  # not on this system: two processes of one share are the caller's own affair
             return
-        self._lock = (self.path / "records" / f"{self._name}.lock").open("wb")
+        try:
+            self._lock = (self.path / "records" / f"{self._name}.lock").open("wb")
+        except OSError as error:
+            rule = f"must be a folder that can be written to ({error.strerror})"
+            raise InputError.of("--out", rule, str(self.path)) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                return  # a file system without locks: as on a system without them
             rule = "must not be the place of another run that is still at work"
             remedy = "Wait for it, or share the work: --part 0/2 and --part 1/2."
             raise InputError.of("--out", rule, str(self.path), remedy) from None

@@ -99,7 +99,7 @@ def run(
             rule = "must be a folder that a run was begun in: there is nothing to report"
             raise InputError.of("--out", rule, str(out), "Leave out --report-only.")
         with opened(config, folder.path, device=device, models=models, skip_missing=skip_missing, told=told) as there:
-            folder.begin(there, command)
+            folder.begin(there, command, compute=compute and not only_plan)
             every = list(cells(there, *part))
             todo = [cell for cell in every if folder.get(cell.key) is None]
             plan: Plan | None = None
@@ -155,7 +155,9 @@ def write_results(folder: Folder, there: Opened, report: bool) -> tuple[Comparis
     from certiqa.benchmark.csv_table import csv_of
     from certiqa.benchmark.summary import as_json, comparison_of
 
-    missing = _missing(folder, there)
+    lacking = _missing(folder, there)
+    known = (folder.about or {}).get("left_out", ())
+    missing = [*(one for one in there.left_out if one not in known), *lacking]
     paths = {(data.name, record.name): record.path for data in there.data for record in data.records}
     comparison = comparison_of(folder, missing, lambda data, image: paths.get((data, image)))
     files = [folder.path / "comparison.json", folder.path / "table.csv"]
@@ -170,6 +172,8 @@ def write_results(folder: Folder, there: Opened, report: bool) -> tuple[Comparis
             raise InputError(
                 f"Cannot write the report into {str(folder.path)!r}: {error.strerror or error}."
             ) from error
+    if lacking and not _missing(folder, there):  # another process came to its end meanwhile
+        return write_results(folder, there, report)
     return comparison, tuple(files)
 
 

@@ -79,7 +79,10 @@ class Subject:
     @property
     def address(self) -> tuple[str, ...]:
         """What its records are found by, within one output folder."""
-        return self.metric, self.entry.name, "" if self.sigma is None else f"{self.sigma:g}"
+        if self.sigma is None:
+            return self.metric, self.entry.name, ""
+        short = f"{self.sigma:g}"
+        return self.metric, self.entry.name, short if float(short) == self.sigma else repr(self.sigma)
 
     def facts(self) -> dict[str, Any]:
         """What a reader of the records must know, as plain values."""

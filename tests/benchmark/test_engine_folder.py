@@ -1,5 +1,6 @@
 """A run that is killed, resumed, shared, or pointed at the wrong folder."""
 
+import errno
 import inspect
 import json
 import shutil
@@ -10,7 +11,9 @@ import pytest
 import torch
 
 from certiqa.benchmark.config import Config
+from certiqa.benchmark.distorted_samples import distorted_samples
 from certiqa.benchmark.folder import Folder
+from certiqa.benchmark.result import Comparison
 from certiqa.benchmark.running import run
 from certiqa.errors import InputError
 from certiqa.evaluation import records
@@ -256,3 +259,104 @@ def test_kill_minus_nine_and_resume(finished, config, models, tmp_path):
         for row in data["rows"]:
             row["cost"] = None
     assert first == second
+
+
+def test_a_plan_leaves_the_folder_free_for_another_config(given, models, tmp_path):
+    run(Config.of(given), tmp_path, models=models, only_plan=True)
+    given["attacks"]["images"] = 0
+    given["defence"] = [{"name": "undefended"}]
+    assert run(Config.of(given), tmp_path, models=models).comparison.complete
+
+
+def test_the_report_alone_says_nothing_new_about_who_computed(finished, config, models, tmp_path):
+    folder = copied(finished, tmp_path)
+    about = json.loads((folder / "about.json").read_text())
+    about["machine"]["processor"] = "of long ago"
+    (folder / "about.json").write_text(json.dumps(about))
+    del models["softer"]  # no more needed for what is there; whether all of it is there cannot be told
+    ran = run(config, folder, models=models, compute=False, skip_missing=True, command="another")
+    assert json.loads((folder / "about.json").read_text()) == about
+    assert (ran.comparison.machine["processor"], ran.comparison.command) == ("of long ago", about["command"])
+    assert {row.defence for row in ran.comparison.rows} >= {"softened", "JPEG"}
+    assert [one.split(":")[0] for one in ran.comparison.missing] == ["defence 'softened' of 'toy'"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(config, models, tmp_path):
+    pytest.importorskip("fcntl")
+    (tmp_path / "records" / f"{RECORDS}.lock").mkdir(parents=True)  # opening it fails, also for root
+    with pytest.raises(InputError, match=r"'--out' must be a folder that can be written to \("):
+        run(config, tmp_path, models=models)
+
+
+def test_a_file_system_without_locks_is_no_other_run(given, models, tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def none(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    given["defence"], given["attacks"]["images"] = [{"name": "undefended"}], 0
+    assert run(Config.of(given), tmp_path, models=models).comparison.complete
+
+
+def test_data_that_came_later_stands_in_the_configs_order(given, models, tmp_path):
+    photos = tmp_path / "photos"
+    given["data"].insert(0, {"name": "folder", "root": str(photos), "part": "all", "options": {"mos_range": [0, 9]}})
+    given["defence"], given["attacks"]["images"] = [{"name": "undefended"}, {"name": "MS", "smooth": True}], 0
+    config = Config.of(given)
+    first = run(config, tmp_path / "late", models=models, skip_missing=True).comparison
+    assert {row.data for row in first.rows} == {"distorted-samples"}
+    made = sorted((tmp_path / "late" / "distorted-samples").glob("*-gaussian-blur-*.png"))[:6]
+    photos.mkdir()
+    for one in made:
+        shutil.copy(one, photos)
+    lines = [f"{one.name},{number}" for number, one in enumerate(made)]
+    (photos / "mos.csv").write_text("\n".join(["image,mos", *lines]) + "\n")
+    assert run(config, tmp_path / "late", models=models).comparison.complete
+    assert run(config, tmp_path / "once", models=models).comparison.complete
+    assert (tmp_path / "late" / "table.csv").read_bytes() == (tmp_path / "once" / "table.csv").read_bytes()
+
+
+def test_sigmas_that_look_alike_are_two_rows(given, models, tmp_path):
+    given["defence"] = [{"name": "MS", "smooth": True, "sigmas": [0.1234567, 0.1234568]}]
+    given["attacks"]["images"] = 0
+    found = run(Config.of(given), tmp_path, models=models).comparison
+    assert [row.sigma for row in found.rows] == [0.1234567, 0.1234568, None]
+
+
+def test_samples_are_made_by_several_processes_at_once(tmp_path, monkeypatch):
+    """Each in a file of its own: the other one may be through at any moment."""
+    from PIL import Image
+
+    save, parts = Image.Image.save, set()
+
+    def other(self, path, **options):
+        save(self, path, **options)
+        parts.add(str(path))
+
+    monkeypatch.setattr(Image.Image, "save", other)
+    for pid in (1, 2):
+        monkeypatch.setattr("os.getpid", lambda pid=pid: pid)
+        distorted_samples(tmp_path / str(pid))
+    assert len({one.rpartition("/")[2] for one in parts}) == len(parts) > 10
+
+
+def test_whoever_writes_last_writes_what_all_have_done(config, models, tmp_path, monkeypatch):
+    """The other process comes to its end while this one writes its incomplete table."""
+    run(config, tmp_path, models=models, part=(0, 2))
+    from certiqa.benchmark import csv_table
+
+    written = csv_table.csv_of
+
+    def meanwhile(comparison):
+        if not comparison.complete and not (tmp_path / "records" / "1-of-2.jsonl").exists():
+            shutil.copy(tmp_path / "there" / "1-of-2.jsonl", tmp_path / "records")
+        return written(comparison)
+
+    run(config, tmp_path / "other", models=models, part=(1, 2))
+    (tmp_path / "there").mkdir()
+    shutil.copy(tmp_path / "other" / "records" / "1-of-2.jsonl", tmp_path / "there")
+    monkeypatch.setattr(csv_table, "csv_of", meanwhile)
+    ran = run(config, tmp_path, models=models, part=(0, 2))
+    assert ran.comparison.complete
+    assert Comparison.from_dict(json.loads((tmp_path / "comparison.json").read_text())).complete
