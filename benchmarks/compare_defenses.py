@@ -95,23 +95,28 @@ def sentences(comparison: Comparison) -> list[str]:
         return " and ".join(_moved(_row(comparison, name, defence, sigma), adaptive) for name in data)
 
     runs = [one for row in comparison.rows for one in row.attacked if one.alarms is not None]
-    attacks = sum(one.images for one in runs)
+    inside = sum(point.lower is not None for one in runs for point in one.points)
+    of = sorted({row.defence for row in comparison.rows for one in row.attacked if one.alarms is not None})
+    minutes = comparison.seconds / 60
+    n = max(row.certified.n for row in comparison.rows if row.certified)
     alarms = sum(one.alarms or 0 for one in runs)
     return [
         f"{len(defences)} defences of the built-in metric on {images} (validation parts) took "
-        f"{comparison.seconds / 60:.0f} minutes of computing, shared by two processes of one thread.",
+        f"{minutes:.0f} minutes of computing, on two cores {minutes / 2:.0f} minutes each.",
         f"Agreement, SROCC on these two: undefended {srocc('undefended')}; at sigma 0.12 plain median smoothing keeps "
         f"{srocc('MS', 0.12)}, behind the denoiser with the ranking loss {srocc('DMS-IQA', 0.12)} (without that loss "
         f"{srocc('DMS', 0.12)}), trained under noise {srocc('noise-trained', 0.12)}.",
         "Proved: at the native resolution the median image's score moves by at most half an SD down to "
-        f"{reach('DMS-IQA', 0.12)} dB (DMS-IQA) and {reach('noise-trained', 0.25)} dB (noise-trained, sigma 0.25), "
+        f"{reach('DMS-IQA', 0.12)} dB (DMS-IQA, {n} scores an image) and {reach('noise-trained', 0.25)} dB "
+        "(noise-trained, sigma 0.25), "
         "which is invisible noise and weaker than attacks in use; only the metric made for certificates reaches "
         f"{reach('certified metric', 1.3)} dB, with an SROCC of {srocc('certified metric', 1.3)}.",
         f"Tried: APGD at l_inf 2/255 moves the undefended score by {moved('undefended', None, True)} SD; NT by "
         f"{moved('NT', None, True)}, adversarial training by {moved('AT', None, True)}, and DMS-IQA at sigma 0.12 by "
         f"{moved('DMS-IQA', 0.12, True)} once the attack knows the defence, against "
         f"{moved('DMS-IQA', 0.12, False)} if it was made for the undefended metric.",
-        f"In {attacks} attacks on certified rows there {f'WERE {alarms} ALARMS' if alarms else 'was no alarm'}; "
+        f"In {inside} attacks inside certified radii (rows: {', '.join(of)}; the others' certificates are of smaller sizes) "
+        f"there {f'WERE {alarms} ALARMS' if alarms else 'was no alarm'}; "
         "NT, adversarial training, JPEG and blur have no certificate, and what they resist is only what was tried.",
     ]
 
