@@ -115,8 +115,8 @@ def sentences(comparison: Comparison) -> list[str]:
         f"{moved('NT', None, True)}, adversarial training by {moved('AT', None, True)}, and DMS-IQA at sigma 0.12 by "
         f"{moved('DMS-IQA', 0.12, True)} once the attack knows the defence, against "
         f"{moved('DMS-IQA', 0.12, False)} if it was made for the undefended metric.",
-        f"In {inside} attacks inside certified radii (rows: {', '.join(of)}; the others' certificates are of smaller sizes) "
-        f"there {f'WERE {alarms} ALARMS' if alarms else 'was no alarm'}; "
+        f"In {inside} attacks inside certified radii (rows: {', '.join(of)}; the others' certificates are "
+        f"of smaller sizes) there {f'WERE {alarms} ALARMS' if alarms else 'was no alarm'}; "
         "NT, adversarial training, JPEG and blur have no certificate, and what they resist is only what was tried.",
     ]
 
