@@ -22,6 +22,9 @@ from certiqa.trial.defended import Defended, defended, device_of
 
 __all__ = ["Opened", "opened"]
 
+_OUTSIDE = ("source", "substitute", "pattern")
+"""Options of attacks that are a metric or a file."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -62,6 +65,14 @@ class Opened:
             for wanted in self.config.data
             if wanted.name == one.name
         ]
+
+    def attack_digests(self) -> dict[str, str]:
+        """Of the attacks that hold a file or a model, which no config tells from another of the same name."""
+        return {
+            f"{text} on {metric}": _digest(one.identity)
+            for (metric, text), one in self.attacks.items()
+            if one.identity is not None and any(f"{option}=" in text for option in _OUTSIDE)
+        }
 
 
 @contextlib.contextmanager

@@ -102,6 +102,7 @@ def change(*path):
         (change("certificates", "images", 13), "'certificates.images' must not be more than agreement.images, 12"),
         (change("certificates", "images", "all"), "'certificates.images' must not be more than agreement.images, 12"),
         (change("attacks", "images", 4), "'attacks.images' must not be more than certificates.images, 3"),
+        (change("attacks", {}), "Got 8 instead. Set attacks.images = 3, or less."),
         (change("certificates", "n", 50), "'certificates.n' must be a whole number >= 100"),
         (change("certificates", "alpha", 1.5), "certificates.alpha: "),
         (change("certificates", "at", ["1 sigmas"]), "certificates.at[1]: The parameter 'at' must be a number"),

@@ -378,3 +378,16 @@ def test_a_metric_without_a_fingerprint_is_told(given, tmp_path):
     told = []
     run(Config.of(given), tmp_path, models={"toy": lambda x: x.mean((1, 2, 3))}, told=told.append)
     assert told == ["metric toy: it has no fingerprint (it is no module): in this folder another one is not noticed"]
+
+
+def test_an_attack_with_another_model_is_refused(given, models, tmp_path, monkeypatch):
+    module = type(sys)("certiqa_benchmark_substitute")
+    module.metric = type(models["toy"])(20.0).eval()
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    given["defence"] = [{"name": "undefended"}]
+    given["attacks"] |= {"names": [f"transfer:source=python:{module.__name__}:metric,attack=fgsm"]}
+    run(Config.of(given), tmp_path, models=models)
+    run(Config.of(given), tmp_path, models=models, compute=False)
+    module.metric.gain.data += 1
+    with pytest.raises(InputError, match=r"of the same attacks; its 'transfer:.*made with another file or model"):
+        run(Config.of(given), tmp_path, models=models)
