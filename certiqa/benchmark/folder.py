@@ -90,8 +90,8 @@ class Folder:
         """Read what is there, and, if anything is to be computed, write down what it is of.
 
         Raises:
-            InputError: it was begun with other weights, versions, images or attacks; another process of this share is at
-                work.
+            InputError: it was begun with other weights, versions, images or attacks; another process of this share
+                is at work.
         """
         self.check(opened.config)
         if compute:

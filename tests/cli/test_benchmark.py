@@ -185,7 +185,7 @@ def test_bad_configs_are_one_line(here: Path, invoke: Invoke) -> None:
 
 def test_another_config_of_the_same_folder(here: Path, invoke: Invoke) -> None:
     invoke(["benchmark", "mine.toml", "--out", "out", "--no-report"])
-    (here / "mine.toml").write_text(CONFIG.replace("n = 100", "n = 101"))
+    (here / "mine.toml").write_text(CONFIG.replace("n = 120", "n = 121"))
     done = invoke(["benchmark", "mine.toml", "--out", "out"])
     assert done.exit_code == 2
     assert done.errors == [
