@@ -31,14 +31,14 @@ def data_of(data: Any, where: str) -> Data:
     from certiqa.benchmark.distorted_samples import NAME
     from certiqa.data.sets.dataset import PARTS
     from certiqa.data.sets.registry import names
+    from certiqa.data.sets.registry import options as options_of
 
     table = Table(data, where, ("name", "root", "part", "options"))
     name = table.text("name", among=(*names(), NAME))
     among = (*PARTS, NT_TEST) if name == "livec" else PARTS
     part = table.text("part", "all" if name == NAME else "validation", among=among)
     options = table.get("options", {})
-    if not isinstance(options, Mapping):
-        raise InputError.of(table.path("options"), "must be a table of options of the reader", options)
+    Table(options, table.path("options"), () if name == NAME else (*options_of(name), "skip_bad"))
     return Data(name, table.text("root", None), part, dict(options))
 
 
