@@ -31,14 +31,14 @@ def data_of(data: Any, where: str) -> Data:
     from certiqa.benchmark.distorted_samples import NAME
     from certiqa.data.sets.dataset import PARTS
     from certiqa.data.sets.registry import names
+    from certiqa.data.sets.registry import options as options_of
 
     table = Table(data, where, ("name", "root", "part", "options"))
     name = table.text("name", among=(*names(), NAME))
     among = (*PARTS, NT_TEST) if name == "livec" else PARTS
     part = table.text("part", "all" if name == NAME else "validation", among=among)
     options = table.get("options", {})
-    if not isinstance(options, Mapping):
-        raise InputError.of(table.path("options"), "must be a table of options of the reader", options)
+    Table(options, table.path("options"), () if name == NAME else (*options_of(name), "skip_bad"))
     return Data(name, table.text("root", None), part, dict(options))
 
 
@@ -143,10 +143,13 @@ def attacks_of(data: Any) -> Attacks:
         check_budget(Budget.parse(text), [])
         return text
 
+    names = table.values("names", attack, ("pgd:steps=10",))
+    budgets = table.values("budgets", budget, ("linf:2/255",))
+    _check_pairs(table, names, budgets)
     return Attacks(
         images=_images(table, 8, least=0),
-        names=table.values("names", attack, ("pgd:steps=10",)),
-        budgets=table.values("budgets", budget, ("linf:2/255",)),
+        names=names,
+        budgets=budgets,
         objective=table.text("objective", "far", among=OBJECTIVES),
         adaptive=table.switch("adaptive", True),
         transferred=table.switch("transferred", True),
@@ -154,6 +157,25 @@ def attacks_of(data: Any) -> Attacks:
         fresh=table.count("fresh", 200, least=50),
         levels=table.count("levels", 5),
     )
+
+
+def _check_pairs(table: Table, names: tuple[str, ...], budgets: tuple[str, ...]) -> None:
+    """Each attack has a budget, and each budget an attack: else a line of the config would ask for nothing."""
+    from certiqa import attacks
+
+    kinds = {text.partition(":")[0].strip() for text in budgets}
+    taken = {text: attacks.card(text.partition(":")[0].strip()).norms for text in names}
+    for text, norms in taken.items():
+        if budgets and not kinds & set(norms):
+            rule = f"must have a budget that it takes, of the kind {' or '.join(norms)}, in {table.path('budgets')}"
+            raise InputError.of(table.path("names"), rule, text)
+    for text in budgets:
+        kind = text.partition(":")[0].strip()
+        if names and not any(kind in norms for norms in taken.values()):
+            rule = f"must be of a kind that an attack in {table.path('names')} takes"
+            raise InputError.of(
+                table.path("budgets"), rule, text, f"Attacks for it: {', '.join(attacks.by_norm(kind))}."
+            )
 
 
 def examples_of(data: Any) -> Examples:

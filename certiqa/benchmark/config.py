@@ -262,7 +262,7 @@ class Config:
             few, many = getattr(self, small).images, getattr(self, large).images
             if many is not None and (few is None or few > many):
                 rule = f"must not be more than {large}.images, {many}: these images are a part of those"
-                raise InputError.of(f"{small}.images", rule, few)
+                raise InputError.of(f"{small}.images", rule, few, f"Set {small}.images = {many}, or less.")
 
     def with_roots(self, roots: Mapping[str, str]) -> Self:
         """The same, with the folders of its data sets.

@@ -90,7 +90,8 @@ class Folder:
         """Read what is there, and, if anything is to be computed, write down what it is of.
 
         Raises:
-            InputError: it was begun with other weights, versions, or images; another process of this share is at work.
+            InputError: it was begun with other weights, versions, images or attacks; another process of this share
+                is at work.
         """
         self.check(opened.config)
         if compute:
@@ -110,6 +111,13 @@ class Folder:
             if datasets.setdefault(data["name"], data)["sha256"] != data["sha256"]:
                 rule = f"must be new, or of the same images and scores; its {data['name']!r} had others"
                 raise InputError.of("--out", rule, str(self.path), "Name another folder.")
+        attacks = dict(about.get("attacks", {}))
+        for text, digest in opened.attack_digests().items():
+            if attacks.setdefault(text, digest) != digest:
+                rule = f"must be new, or of the same attacks; its {text!r} was made with another file or model"
+                raise InputError.of("--out", rule, str(self.path), "Name another folder.")
+        if attacks:
+            about["attacks"] = attacks
         names = [one.name for one in opened.config.data]
         about |= {
             "config": opened.config.to_dict(),

@@ -22,6 +22,9 @@ from certiqa.trial.defended import Defended, defended, device_of
 
 __all__ = ["Opened", "opened"]
 
+_OUTSIDE = ("source", "substitute", "pattern")
+"""Options of attacks that are a metric or a file."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -62,6 +65,14 @@ class Opened:
             for wanted in self.config.data
             if wanted.name == one.name
         ]
+
+    def attack_digests(self) -> dict[str, str]:
+        """Of the attacks that hold a file or a model, which no config tells from another of the same name."""
+        return {
+            f"{text} on {metric}": _digest(one.identity)
+            for (metric, text), one in self.attacks.items()
+            if one.identity is not None and any(f"{option}=" in text for option in _OUTSIDE)
+        }
 
 
 @contextlib.contextmanager
@@ -129,6 +140,8 @@ def opened(
             raise InputError(f"Not everything is there: {'; '.join(problems)} {remedy}")
         if not data or not subjects:
             raise InputError(f"Nothing is left to measure: {'; '.join(problems)}")
+        for name in dict.fromkeys(one.metric for one in subjects if one.metric_sha256 is None):
+            told(f"metric {name}: it has no fingerprint (it is no module): in this folder another one is not noticed")
         yield Opened(config, tuple(data), tuple(subjects), bases, middles, attacks, tuple(problems))
 
 
@@ -183,8 +196,22 @@ class _Loader:
             dtype=config.dtype,
         )
         found = stack.enter_context(defended(metric, device_of(metric), defence, told))
+        if sigma is not None and _draws(found.metric):
+            rule = "must give one score for one image, to be smoothed; this draws random numbers"
+            raise InputError.of("smooth", rule, found.name, "Give the purification a seed, or leave out smooth.")
         more = {"defence": defence.to_dict(), "draws": config.agreement.draws}
         return Subject.of(name, entry, sigma, found, more)
+
+
+def _draws(metric: Any) -> bool:
+    """Whether a purification in front of it has no seed: each call then gives another score."""
+    from certiqa.purifications import Purification
+
+    while isinstance(metric, Purification):
+        if metric.facts.random and metric.options.get("seed") is None:
+            return True
+        metric = metric.metric
+    return False
 
 
 def _attack(text: str, metric: str, base: Defended) -> Chosen:

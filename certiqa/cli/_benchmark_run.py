@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -60,6 +61,8 @@ def config_and_roots(given: Sequence[str], data: Sequence[str]) -> tuple[str, di
         rule = "must be given as --data NAME ROOT, a name and a folder each time"
         found = f"{len(data)} names and {len(roots)} folders"
         raise InputError.of("--data", rule, found, "Try --data livec path/to/livec.")
+    if twice := [name for name in data if data.count(name) > 1]:
+        raise InputError.of("--data", "must not name a data set twice", twice[0])
     return configs[0], dict(zip(data, roots, strict=True))
 
 
@@ -185,7 +188,7 @@ def _lines(ran: object, out: Path) -> list[str]:
         psnr = row.certified.psnr_at_half_sd if row.certified else None
         proof = "no certificate" if row.certified is None else "nothing certified at SD/2"
         if psnr is not None:
-            proof = f"certified down to {psnr.value:.1f} dB"
+            proof = f"certified down to {math.ceil(10 * psnr.value) / 10:.1f} dB"  # no more than was proved
         worst = max((one.rmse.value for one in row.attacked), default=None)
         moved = "not attacked" if worst is None else f"moved {worst:.3g}"
         lines.append(f"{row.data:<18} {row.metric:<10} {row.defence + noise:<28} {srocc:<16} {proof:<28} {moved}")

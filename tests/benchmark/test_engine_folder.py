@@ -360,3 +360,34 @@ def test_whoever_writes_last_writes_what_all_have_done(config, models, tmp_path,
     ran = run(config, tmp_path, models=models, part=(0, 2))
     assert ran.comparison.complete
     assert Comparison.from_dict(json.loads((tmp_path / "comparison.json").read_text())).complete
+
+
+def test_a_smoothed_metric_that_draws_is_refused_before_any_work(given, models, tmp_path):
+    given["defence"] = [{"name": "crop", "purify": ["jpeg", "crop:share=0.8"], "smooth": True}]
+    with pytest.raises(
+        InputError, match=r"defence 'crop' of 'toy': .*this draws random numbers.*Give the purification"
+    ):
+        run(Config.of(given), tmp_path, models=models)
+    given["defence"][0]["purify"] = ["jpeg", "crop:share=0.8,seed=1"]
+    given["attacks"]["images"] = 0
+    assert run(Config.of(given), tmp_path, models=models).comparison.complete
+
+
+def test_a_metric_without_a_fingerprint_is_told(given, tmp_path):
+    given["defence"], given["attacks"]["images"] = [{"name": "undefended"}, {"name": "MS", "smooth": True}], 0
+    told = []
+    run(Config.of(given), tmp_path, models={"toy": lambda x: x.mean((1, 2, 3))}, told=told.append)
+    assert told == ["metric toy: it has no fingerprint (it is no module): in this folder another one is not noticed"]
+
+
+def test_an_attack_with_another_model_is_refused(given, models, tmp_path, monkeypatch):
+    module = type(sys)("certiqa_benchmark_substitute")
+    module.metric = type(models["toy"])(20.0).eval()
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    given["defence"] = [{"name": "undefended"}]
+    given["attacks"] |= {"names": [f"transfer:source=python:{module.__name__}:metric,attack=fgsm"]}
+    run(Config.of(given), tmp_path, models=models)
+    run(Config.of(given), tmp_path, models=models, compute=False)
+    module.metric.gain.data += 1
+    with pytest.raises(InputError, match=r"of the same attacks; its 'transfer:.*made with another file or model"):
+        run(Config.of(given), tmp_path, models=models)

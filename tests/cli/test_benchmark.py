@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import signal
 import subprocess
@@ -50,7 +51,7 @@ images = 6
 draws = 1
 [certificates]
 images = 1
-n = 100
+n = 120
 [attacks]
 images = 1
 names = ["fgsm"]
@@ -84,6 +85,10 @@ def test_a_run_with_its_plan_table_and_report(here: Path, invoke: Invoke) -> Non
         assert str(Path("out") / name) in done.stdout
         assert (here / "out" / name).stat().st_size > 500
     told = json.loads((here / "out" / "comparison.json").read_text())
+    proved = next(row["certified"]["psnr_at_half_sd"]["value"] for row in told["rows"] if row["defence"] == "MS")
+    shown = float(re.search(r"certified down to (\S+) dB", done.stdout)[1])
+    assert 0 <= shown - proved < 0.1 + 1e-9
+    assert round(proved, 1) < proved, "else nearest would do"
     assert told["command"] == "certiqa benchmark mine.toml --out out"
     assert "certiqa benchmark mine.toml --out out" in (here / "out" / "report.md").read_text()
     again = invoke(["benchmark", "mine.toml", "--out", "out", "--no-report"])
@@ -144,6 +149,8 @@ def test_presets_are_listed_and_shown(invoke: Invoke, tmp_path: Path) -> None:
         (["--show", "cpuu"], "Unknown preset 'cpuu'. Did you mean 'cpu'?"),
         (["cpu", "--out", "out"], "must name the folder of 'livec'. Got None instead. Pass --data livec FOLDER"),
         (["cpu", "--out", "out", "--data", "livec"], "'--data' must be given as --data NAME ROOT"),
+        (["cpu", "--out", "out", "--data", "livec", "a", "--data", "livec", "b"],
+         "'--data' must not name a data set twice. Got 'livec'"),
         (["smoke", "--out", "out", "--data", "livec", "x"], "'--data' must be of a data set of this config"),
         (["smoke", "--out", "out", "--part", "2/2"], "'--part' must be SHARE/SHARES"),
         (["smoke", "--out", "out", "--part", "half"], "'--part' must have the form K/N"),
@@ -178,7 +185,7 @@ def test_bad_configs_are_one_line(here: Path, invoke: Invoke) -> None:
 
 def test_another_config_of_the_same_folder(here: Path, invoke: Invoke) -> None:
     invoke(["benchmark", "mine.toml", "--out", "out", "--no-report"])
-    (here / "mine.toml").write_text(CONFIG.replace("n = 100", "n = 101"))
+    (here / "mine.toml").write_text(CONFIG.replace("n = 120", "n = 121"))
     done = invoke(["benchmark", "mine.toml", "--out", "out"])
     assert done.exit_code == 2
     assert done.errors == [
