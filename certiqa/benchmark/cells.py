@@ -65,7 +65,7 @@ def cells(opened: Opened, share: int = 0, shares: int = 1) -> Iterator[Cell]:
 
 
 def _of(opened: Opened, what: str, data: DataSet, record: Record, subject: Subject) -> Iterator[Cell]:
-    kind, attacks = subject.entry.kind, opened.config.attacks
+    kind, attacks = subject.kind, opened.config.attacks
     if what == "score" or (what == "certificate" and kind == "certified"):
         yield Cell(what, data, record, subject)
     if what == "transferred" and not (attacks.transferred or kind == "none"):

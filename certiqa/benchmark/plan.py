@@ -95,7 +95,7 @@ def _forwards(opened: Opened, cell: Cell, attacks: dict[tuple[str, str], float])
     passes = attacks[subject.metric, cell.attack]
     judge = subject.forwards if subject.sigma is None else config.attacks.fresh
     if cell.what == "transferred":  # the image is made once, for all rows of the metric
-        return judge + (round(passes) if subject.entry.kind == "none" else 0)
+        return judge + (round(passes) if subject.kind == "none" else 0)
     copies = config.attacks.samples if subject.defended.random else 1
     return judge + round(passes * copies)
 

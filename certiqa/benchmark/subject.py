@@ -71,6 +71,12 @@ class Subject:
         )
 
     @property
+    def kind(self) -> str:
+        """ "none", "empirical" or "certified": a defence may have other weights for some metrics only."""
+        bare = not self.entry.purify and self.entry.weights_for(self.metric) == self.metric
+        return "certified" if self.entry.smooth else "none" if bare else "empirical"
+
+    @property
     def label(self) -> str:
         """For messages: the defence, its sigma, and the metric."""
         noise = "" if self.sigma is None else f", sigma {self.sigma:g},"
@@ -90,7 +96,7 @@ class Subject:
         lowest = self.defended.output_range
         return {name: getattr(self, name) for name in names} | {
             "defence": self.entry.name,
-            "kind": self.entry.kind,
+            "kind": self.kind,
             "lower_better": self.defended.lower_better,
             "output_range": None if lowest is None else list(lowest),
         }

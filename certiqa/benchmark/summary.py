@@ -44,7 +44,7 @@ def comparison_of(
     config = Config.of(about["config"])
     seconds, newest = 0.0, ""
     for record in dict(folder.records()).values():
-        seconds += record.get("seconds", record.get("told", {}).get("attack_seconds", 0.0))
+        seconds += record.get("seconds", 0.0)  # the making of a shared image is in the first record that needed it
         newest = max(newest, record["date"])
     rows: list[Row] = []
     examples: list[Example] = []

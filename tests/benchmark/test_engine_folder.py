@@ -391,3 +391,11 @@ def test_an_attack_with_another_model_is_refused(given, models, tmp_path, monkey
     module.metric.gain.data += 1
     with pytest.raises(InputError, match=r"of the same attacks; its 'transfer:.*made with another file or model"):
         run(Config.of(given), tmp_path, models=models)
+
+
+def test_a_metric_without_weights_of_its_own_is_undefended(given, models, tmp_path):
+    given["metric"].append({"name": "softer"})
+    given["defence"] = [{"name": "NT", "metric": {"toy": "softer", "*": "base"}}]
+    rows = run(Config.of(given), tmp_path, models=models).comparison.rows
+    assert [(row.metric, row.kind) for row in rows if row.defence == "NT"] == [("toy", "empirical"), ("softer", "none")]
+    assert [len(row.attacked) for row in rows if row.defence == "NT"] == [4, 2]

@@ -65,5 +65,9 @@ def _strongest(reached: list[tuple[float, Estimate, Row]]) -> str:
     _, second, other = others[0]
     meet = {True: ", with intervals that overlap", False: ", with intervals that do not overlap", None: ""}
     behind = decimals(second.value - psnr.value, 1)
-    how = "is as strong" if second.value == psnr.value else f"is the next defence, {behind} dB behind"
+    how = (
+        "reaches as far, maybe all that so many scores can prove"
+        if second.value == psnr.value
+        else f"is the next defence, {behind} dB behind"
+    )
     return f"{said}. {row_label(other)} {how}{meet[overlap(psnr, second)]}."
