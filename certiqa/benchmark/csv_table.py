@@ -56,7 +56,8 @@ def _certified(found: Certified) -> Iterator[_Line]:
         yield name, "", "", "", found.images, getattr(found, name)
     for at in found.at:
         for name in ("eps", "psnr", "linf_grey", "tau", "tau_p90", "tau_over_sd", "deployed", "proved"):
-            yield name, at.name, "", "", found.images, getattr(at, name)
+            value = at.tau_in_sd if name == "tau_over_sd" else getattr(at, name)
+            yield name, at.name, "", "", found.images, value
 
 
 def _attacked(one: Attacked) -> Iterator[_Line]:
@@ -68,5 +69,5 @@ def _attacked(one: Attacked) -> Iterator[_Line]:
             one.objective,
             str(one.adaptive).lower(),
             one.images,
-            getattr(one, name),
+            one.rmse_in_sd if name == "rmse_over_sd" else getattr(one, name),
         )

@@ -42,6 +42,11 @@ class AtEps:
     deployed: Estimate | None
     proved: float
 
+    @property
+    def tau_in_sd(self) -> Estimate | None:
+        """``tau_over_sd`` with the interval of tau in the same unit: the SD is held fixed."""
+        return _scaled(self.tau, self.tau_over_sd)
+
 
 @dataclass(frozen=True)
 class Certified:
@@ -144,6 +149,11 @@ class Attacked:
     alarms: int | None
     levels: tuple[QualityLevel, ...]
     points: tuple[Banded, ...]
+
+    @property
+    def rmse_in_sd(self) -> Estimate | None:
+        """``rmse_over_sd`` with the interval of the RMSE in the same unit: the SD is held fixed."""
+        return _scaled(self.rmse, self.rmse_over_sd)
 
 
 @dataclass(frozen=True)
@@ -289,6 +299,13 @@ class Comparison:
         from certiqa.benchmark._reading import comparison_from
 
         return comparison_from(cls, data)
+
+
+def _scaled(found: Estimate | None, value: float | None) -> Estimate | None:
+    if found is None or value is None or not found.value or found.interval is None:
+        return None if value is None else Estimate(value, None)
+    low, high = (end * value / found.value for end in found.interval)
+    return Estimate(value, (low, high))
 
 
 def _plain(value: Any) -> Any:

@@ -69,3 +69,15 @@ def test_what_is_not_such_data_is_refused_by_its_path(change, words):
 def test_what_is_no_mapping_is_refused():
     with pytest.raises(InputError, match="must be what Comparison"):
         Comparison.from_dict([])  # type: ignore[arg-type]
+
+
+def test_figures_in_sd_have_the_interval_of_what_they_are_made_of():
+    from dataclasses import replace
+
+    one = replace(ATTACK, rmse=Estimate(6.0, (3.0, 9.0)), rmse_over_sd=0.5)
+    assert one.rmse_in_sd == Estimate(0.5, (0.25, 0.75))
+    assert replace(one, rmse_over_sd=None).rmse_in_sd is None
+    assert replace(one, rmse=Estimate(0.0, (0.0, 0.0)), rmse_over_sd=0.0).rmse_in_sd == Estimate(0.0, None)
+    at = replace(AT, tau=Estimate(3.0, (2.0, 4.0)), tau_over_sd=0.75)
+    assert at.tau_in_sd == Estimate(0.75, (0.5, 1.0))
+    assert replace(at, tau=None, tau_over_sd=None).tau_in_sd is None

@@ -8,7 +8,7 @@ from certiqa.benchmark.result import Attacked, Row
 from certiqa.report import numbers
 from certiqa.report.groups import Group, attack_label, row_label
 from certiqa.report.palette import Style
-from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, plain, rounded, row_head, words
+from certiqa.report.table import Cell, Column, Table, count, estimate, plain, rounded, row_head, words
 
 __all__ = ["attacks", "inside_words", "levels", "points"]
 
@@ -40,7 +40,7 @@ def attacks(group: Group, styles: dict[str, Style]) -> Table:
             *_head(row, one, styles),
             words("yes" if one.adaptive else "no"),
             estimate(one.rmse, 3, signs=True),
-            fixed(one.rmse_over_sd, 2),
+            estimate(one.rmse_in_sd, 2),
             estimate(one.gain, 3, signs=True),
             estimate(one.srocc),
             estimate(one.kept),

@@ -36,7 +36,7 @@ def certificates(group: Group, styles: dict[str, Style]) -> Table:
             rounded(at.linf_grey, 3, up=False),
             estimate(at.tau, 3, up=True, signs=True) if at.tau else words("unbounded"),
             rounded(at.tau_p90, 3, up=True),
-            rounded(at.tau_over_sd, 3, up=True),
+            estimate(at.tau_in_sd, 3, up=True, signs=True),
             estimate(at.deployed, 3, up=True, signs=True),
             fixed(100 * at.proved, 0),
             count(row.certified.images),

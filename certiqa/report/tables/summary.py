@@ -68,7 +68,7 @@ def _row(row: Row, styles: dict[str, Style]) -> tuple[Cell, ...]:
         psnr,
         eps,
         attack,
-        fixed(worst.rmse_over_sd if worst else None, 2),
+        estimate(worst.rmse_in_sd if worst else None, 2),
         words(_which(worst) if worst else None),
         alarm_cell,
         fixed(row.sd, 2),
