@@ -5,10 +5,10 @@
 
 From the weights of "builtin", on the fit parts of LIVE In the Wild and AGIQA-3K together (the parts that it was trained
 on itself), by certiqa.defenses with the settings below: lambda and eps lie where benchmarks/nt.py loses some order
-without losing it all. lambda was fixed once; eps was 1/255 at first, which left so little order (SROCC .32 on LIVE In the
-Wild's validation part) that it was halved. Nothing else was tuned. A run that was killed goes on from its checkpoint in
---work. The weights go to certiqa/metrics/weights in half precision; settings, log and digests to
-results/defended_training.json: copy the sha256 from there to certiqa/metrics/builtin_variants.py.
+without losing it all. lambda was fixed once; eps was 1/255 at first, which left so little order (SROCC .32 on the
+validation part of LIVE In the Wild) that it was halved. Nothing else was tuned. A run that was killed goes on from its
+checkpoint in --work. The weights go to certiqa/metrics/weights in half precision; settings, log and digests to
+results/defended_training.json: copy the sha256 from there to certiqa/metrics/builtin_nt.py and builtin_at.py.
 """
 
 from __future__ import annotations
