@@ -72,10 +72,7 @@ def _of(opened: Opened, what: str, data: DataSet, record: Record, subject: Subje
         return
     if what == "adaptive" and not (attacks.adaptive and kind != "none"):
         return
-    if what in (
-        "transferred",
-        "adaptive",
-    ):  # on the undefended metric both are the same: it is done once, as the former
+    if what in ("transferred", "adaptive"):  # on the undefended metric they are one: done once, as the former
         for attack in attacks.names:
             there = opened.attacks.get((subject.metric, attack))
             for budget in attacks.budgets:

@@ -88,12 +88,11 @@ class DefenceEntry:
     resolution: int | str | None
     purify: tuple[str, ...]
 
-    @property
-    def kind(self) -> str:
-        """ "none", "empirical" or "certified"."""
+    def kind_for(self, metric: str) -> str:
+        """ "none", "empirical" or "certified": a defence may have other weights for some metrics only."""
         if self.smooth:
             return "certified"
-        return "empirical" if self.purify or set(self.metric.values()) != {BASE} else "none"
+        return "empirical" if self.purify or self.weights_for(metric) != metric else "none"
 
     def weights_for(self, metric: str) -> str | None:
         """The name of what stands in the metric's place; None: this metric has no such defence."""
@@ -192,7 +191,7 @@ class Config:
 
     >>> config = Config.of({"name": "one", "data": [{"name": "livec"}], "metric": [{"name": "builtin"}],
     ...     "defence": [{"name": "undefended"}, {"name": "MS", "smooth": True}], "sigmas": [0.12]})
-    >>> config.defences[1].kind, config.certificates.n
+    >>> config.defences[1].kind_for("builtin"), config.certificates.n
     ('certified', 1000)
     """
 

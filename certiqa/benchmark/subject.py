@@ -72,9 +72,8 @@ class Subject:
 
     @property
     def kind(self) -> str:
-        """ "none", "empirical" or "certified": a defence may have other weights for some metrics only."""
-        bare = not self.entry.purify and self.entry.weights_for(self.metric) == self.metric
-        return "certified" if self.entry.smooth else "none" if bare else "empirical"
+        """ "none", "empirical" or "certified"."""
+        return self.entry.kind_for(self.metric)
 
     @property
     def label(self) -> str:

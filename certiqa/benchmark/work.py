@@ -22,7 +22,7 @@ from certiqa.benchmark.opening import Opened
 from certiqa.benchmark.peak import Peak
 from certiqa.certificate import Certificate
 from certiqa.data.images import Picture, read_image
-from certiqa.errors import CertiqaError, ImageError, InputError
+from certiqa.errors import CertiqaError, ImageError, InputError, ModelOutputError
 from certiqa.evaluation.fresh import fresh_scores
 from certiqa.evaluation.soundness import attack_length, verdict
 from certiqa.smoothing.select import check_size
@@ -47,10 +47,6 @@ class Worker:
         self._picture = lru_cache(maxsize=2)(read_image)
         self._undefended = lru_cache(maxsize=64)(self._score_of)
         self._works = {"score": self._score, "certificate": self._certificate}
-
-    def done(self, cell: Cell) -> bool:
-        """Whether its record is there."""
-        return self._folder.get(cell.key) is not None
 
     def do(self, cell: Cell) -> Json:
         """Its record, computed and written unless it is there.
@@ -127,9 +123,11 @@ class Worker:
         seed = seed_for(config.seed, f"fresh|{cell.key}")
         metric, n = subject.defended.metric, config.attacks.fresh
         fresh = fresh_scores(certificate, metric, stored, n, denoiser=subject.denoiser, seed=seed)
+        failures = int(np.isnan(fresh).sum())
+        if 2 * failures >= n:
+            raise ModelOutputError(f"{failures} of {n} fresh scores of the attacked image are NaN: there is no median.")
         one = verdict(certificate, picture.pixels.transpose(1, 2, 0), stored, fresh)
-        after = float(np.sort(np.where(np.isnan(fresh), np.inf, fresh))[(len(fresh) + 1) // 2 - 1])
-        return {"before": certificate.score, "after": after, "verdict": one.to_dict()}
+        return {"before": certificate.score, "after": one.median, "verdict": one.to_dict()}
 
     def _aim(self, cell: Cell, picture: Picture) -> str:
         objective = self._opened.config.attacks.objective

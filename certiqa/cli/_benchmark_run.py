@@ -8,10 +8,15 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from certiqa._counted import counted
 from certiqa.cli._errors import BAD_INPUT, INTERRUPTED, complain, warn
 from certiqa.errors import InputError
+
+if TYPE_CHECKING:
+    from certiqa.benchmark.plan import Plan
+    from certiqa.benchmark.running import Ran
 
 __all__ = ["config_and_roots", "list_presets", "run", "show_preset"]
 
@@ -84,9 +89,7 @@ def run(
         CertiqaError: the config, the folder, or something that is needed; found out before anything is computed.
     """
     from certiqa._progress import bar
-    from certiqa.benchmark.plan import Plan
     from certiqa.benchmark.reading import read_config
-    from certiqa.benchmark.running import Ran
     from certiqa.benchmark.running import run as compare
 
     if out is None:
@@ -103,7 +106,7 @@ def run(
 
     with bar(wanted.name) if sys.stderr.isatty() else contextlib.nullcontext(_milestones()) as progress:
         try:
-            ran: Ran = compare(
+            ran = compare(
                 wanted,
                 out,
                 data=roots,
@@ -152,11 +155,7 @@ def _part(text: str) -> tuple[int, int]:
     return found
 
 
-def _plan_lines(plan: object) -> list[str]:
-    from certiqa.benchmark.plan import Plan
-
-    if not isinstance(plan, Plan):
-        return []
+def _plan_lines(plan: Plan) -> list[str]:
     lines = []
     for one in plan.lines:
         noise = "" if one.sigma is None else f" sigma {one.sigma:g}"
@@ -175,10 +174,8 @@ def _duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _lines(ran: object, out: Path) -> list[str]:
-    from certiqa.benchmark.running import Ran
-
-    if not isinstance(ran, Ran) or ran.comparison is None:
+def _lines(ran: Ran, out: Path) -> list[str]:
+    if ran.comparison is None:
         return [f"{out}: nothing was computed"]
     comparison = ran.comparison
     lines = []

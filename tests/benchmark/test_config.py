@@ -26,7 +26,7 @@ def test_the_folder_of_the_data_is_no_part_of_the_identity(given):
 
 
 def test_kinds_and_weights(config):
-    kinds = {one.name: one.kind for one in config.defences}
+    kinds = {one.name: one.kind_for("toy") for one in config.defences}
     assert kinds == {
         "undefended": "none", "softened": "empirical", "JPEG": "empirical", "MS": "certified", "MS small": "certified"
     }  # fmt: skip
@@ -42,14 +42,14 @@ def test_a_defence_may_be_of_some_metrics_only(given):
 
 def test_a_denoiser_means_smoothing(given):
     given["defence"].append({"name": "DMS-IQA", "denoiser": "dms-iqa"})
-    assert Config.of(given).defences[-1].kind == "certified"
+    assert Config.of(given).defences[-1].kind_for("toy") == "certified"
 
 
 @pytest.mark.parametrize("name", presets())
 def test_every_preset_is_read(name):
     config = read_config(name)
     assert config.name == name
-    assert config.defences[0].kind == "none"
+    assert config.defences[0].kind_for(config.metrics[0].name) == "none"
     assert preset_text(name).startswith("# ")
 
 

@@ -239,3 +239,24 @@ def test_a_certificate_that_does_not_hold_is_an_alarm(given, models, tmp_path, m
     assert not found.sound
     assert rows_by(ran.comparison)["MS", 0.1].attacked[0].alarms == found.alarms
     assert "oundness alarm" in (tmp_path / "report.md").read_text()
+
+
+def test_no_noise_serves_twice(given, models, tmp_path, monkeypatch):
+    """What judges an attack is never the noise of the certificate, of the attack, of a deployed score or of another."""
+    seeds = []
+    drawn = work.fresh_scores
+    monkeypatch.setattr(work, "fresh_scores", lambda *a, **k: (seeds.append(k["seed"]), drawn(*a, **k))[1])
+    run(Config.of(given), tmp_path, models=models)
+    assert len(seeds) == 3 * 2 * 4  # rows, images, attacks that know the defence or not
+    others = {seed_for(3, role) for role in ("certificate", "deployed", "attack")}
+    assert len(others) == 3
+    assert len(set(seeds) | others) == len(seeds) + 3
+
+
+def test_scores_that_become_nan_under_attack_are_told_and_the_rest_is_kept(given, models, tmp_path, monkeypatch):
+    drawn = work.fresh_scores
+    monkeypatch.setattr(work, "fresh_scores", lambda *a, **k: drawn(*a, **k) * math.nan)
+    ran = run(Config.of(given), tmp_path, models=models)
+    assert len(ran.failed) == 3 * 2 * 4
+    assert all("there is no median" in reason for _, reason in ran.failed)
+    assert all(row.certified is not None for row in ran.comparison.rows if row.kind == "certified")
