@@ -28,6 +28,7 @@ _LAMBDA = "Weight of the gradient norm (nt). It depends on the scale of the scor
 _STD = "Units of --h: none (pixels in [0, 1]), imagenet, or R,G,B: after division by these."
 _RANGE = "LOW:HIGH, what the ends of the human scores' scale become. Default: the metric's range, else 0:100."
 _DROP = "How far labels of attacked images are lowered (at), in parts of the range."
+_RAMP = "Part of the run over which lambda (nt) or eps (at) grows from nothing; 0: none, as published."
 _LAYERS = "eval: BatchNorm and dropout stay as in use; train: the network's own train mode for the task loss."
 _SPLIT = "certiqa, or nt-livec: the test part of the NT paper is left out instead."
 
@@ -64,6 +65,7 @@ def defense(
     frozen: Annotated[list[str] | None, typer.Option(help="Likewise: these do not learn. Repeat.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="adam or adamw.")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Of the optimiser.")] = None,
+    ramp: Annotated[float | None, typer.Option(help=_RAMP)] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine or constant.")] = None,
     grad_clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient; 0: none.")] = None,
     layers: Annotated[str | None, typer.Option(help=_LAYERS)] = None,
@@ -121,6 +123,7 @@ def defense(
             "frozen": tuple(frozen) if frozen else None,
             "optimizer": optimizer,
             "weight_decay": weight_decay,
+            "ramp": ramp,
             "schedule": schedule,
             "grad_clip": grad_clip,
             "layers": layers,

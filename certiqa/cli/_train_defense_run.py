@@ -116,6 +116,9 @@ def _say_beginning(pool: ImagePool, world: int, used: Recipe | None, method: str
 
 
 def _check_method(method: str, given: Mapping[str, Any]) -> None:
+    if given.get("ramp") and method not in _OF_METHOD:
+        rule = f"must not be given for --method {method}: it is a setting of nt and at"
+        raise InputError.of("--ramp", rule, given["ramp"])
     for owner, fields in _OF_METHOD.items():
         for name in fields:
             if name in given and method != owner:

@@ -20,7 +20,7 @@ Method = Literal["nt", "at", "clean", "noise"]
 METHODS = ("nt", "at", "clean", "noise")
 
 _POSITIVE = ("h", "lr", "head_lr", "eps")
-_AT_LEAST_ZERO = ("lam", "weight_decay", "grad_clip", "sigma", "label_drop")
+_AT_LEAST_ZERO = ("lam", "weight_decay", "grad_clip", "sigma", "label_drop", "ramp")
 _COUNTS = ("batch", "crops_per_image", "attack_steps", "validate_every", "validation_images", "checkpoint_every")
 
 
@@ -49,6 +49,8 @@ class DefenseConfig:
         frozen: beginnings of the names of the parameters that stay as they are.
         optimizer: "adam" (weight decay is added to the gradient) or "adamw".
         weight_decay: of the optimiser.
+        ramp: the part of the run over which the defence grows, in a straight line from nothing: lambda of "nt", eps
+            (and ``step_size``) of "at"; 0: there from the first step, as published.
         schedule: "cosine": half a cosine to zero after a linear warm-up over 4 % of the steps; or "constant".
         grad_clip: the largest norm of the gradient; 0: not clipped.
         batch: windows per step, over all processes.
@@ -100,6 +102,7 @@ class DefenseConfig:
     frozen: tuple[str, ...] = ()
     optimizer: Literal["adam", "adamw"] = "adam"
     weight_decay: float = 5e-4
+    ramp: float = 0.0
     schedule: Literal["cosine", "constant"] = "cosine"
     grad_clip: float = 0.0
     batch: int = 16
@@ -166,6 +169,8 @@ class DefenseConfig:
         if self.eps > 1:
             rule = "must be at most 1: it is in units of intensities in [0, 1], not of grey levels"
             raise InputError.of("eps", rule, self.eps, f"For grey levels pass {self.eps:g} / 255.")
+        if self.ramp > 1:
+            raise InputError.of("ramp", "must be in [0, 1], a part of the run", self.ramp, "Try ramp=0.5.")
         if self.label_drop > 1:
             raise InputError.of("label_drop", "must be in [0, 1], a part of the range of the scores", self.label_drop)
         if couples(self.task_loss) and self.batch < 2:

@@ -65,7 +65,9 @@ class Objective:
     span: float
     lower_better: bool
 
-    def __call__(self, network: nn.Module, windows: Windows, gather: Gather = _alone, world: int = 1) -> Terms:
+    def __call__(
+        self, network: nn.Module, windows: Windows, gather: Gather = _alone, world: int = 1, strength: float = 1.0
+    ) -> Terms:
         """The loss of this process's share.
 
         Args:
@@ -73,14 +75,15 @@ class Objective:
             windows: the share.
             gather: makes the values of all processes out of those of this one.
             world: how many processes there are.
+            strength: in (0, 1], the part of lambda and of eps that counts.
 
         Raises:
             ModelOutputError: not one score per image; ModelError: no gradient.
         """
         if self.config.method == "at":
-            return self._attacked(network, windows, gather, world)
+            return self._attacked(network, windows, gather, world, strength)
         if self.config.method == "nt":
-            return self._flattened(network, windows, gather, world)
+            return self._flattened(network, windows, gather, world, strength)
         scores = self.scores(network, windows.images)
         task = self._task(scores, windows.mos, gather)
         return Terms(self._share(task, world), task.detach(), scores.detach(), windows.mos)
@@ -101,18 +104,18 @@ class Objective:
         config = self.config
         return GradientNorm(config.h, norm=config.norm, power=config.power, std=config.std)
 
-    def _flattened(self, network: nn.Module, windows: Windows, gather: Gather, world: int) -> Terms:
-        penalty = self.penalty()
+    def _flattened(self, network: nn.Module, windows: Windows, gather: Gather, world: int, strength: float) -> Terms:
+        penalty, lam = self.penalty(), self.config.lam * strength
         shared = not self.config.bfloat16 and not is_training(network)  # else the clean scores are another function's
         images = windows.images.detach().requires_grad_(shared)
         with torch.enable_grad():
             scores = self.scores(network, images)
         norms = penalty.norms(network, images, scores if shared else None)
         task = self._task(scores, windows.mos, gather)
-        total = self._share(task, world) + self.config.lam * norms.pow(penalty.power).mean() / world
+        total = self._share(task, world) + lam * norms.pow(penalty.power).mean() / world
         return Terms(total, task.detach(), scores.detach(), windows.mos, norms.detach())
 
-    def _attacked(self, network: nn.Module, windows: Windows, gather: Gather, world: int) -> Terms:
+    def _attacked(self, network: nn.Module, windows: Windows, gather: Gather, world: int, strength: float) -> Terms:
         config, images, mos = self.config, windows.images, windows.mos
         start = windows.start if windows.start is not None else torch.zeros_like(images)
         with evaluating(network):
@@ -120,7 +123,7 @@ class Objective:
                 above = self.scores(network, images) >= mos
             changed = worst_images(
                 lambda x: self.scores(network, x), images, torch.where(above, 1.0, -1.0), start,
-                eps=config.eps, steps=config.attack_steps, step_size=config.attack_step,
+                eps=strength * config.eps, steps=config.attack_steps, step_size=strength * config.attack_step,
             )  # fmt: skip
         labels = lowered(
             mos, images, changed, eps=config.eps, drop=config.label_drop * self.span, lower_better=self.lower_better

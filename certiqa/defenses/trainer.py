@@ -75,7 +75,7 @@ class Trainer:
         before = self._buffers()
         dropout = seeded(group.device, config.seed, "layers", number, group.rank)
         with dropout if config.layers == "train" else nullcontext():
-            terms = self.objective(self.network, windows, group.gathered, group.world)
+            terms = self.objective(self.network, windows, group.gathered, group.world, self._strength(number))
         bad = ~group.gathered(terms.finite())
         if bool(bad.any()) or not math.isfinite(float(group.gathered(terms.total.detach()[None]).sum())):
             self._put_buffers(before)
@@ -89,6 +89,10 @@ class Trainer:
         self.optimizer.step()
         found = {"loss": float(terms.total.detach()) * group.world, "task": float(terms.task), "step_norm": norm}
         return found | ({} if terms.norms is None else {"penalty": float(terms.norms.mean())})
+
+    def _strength(self, number: int) -> float:
+        """The part of lambda, or of eps, that counts in this step; looks are always at the whole."""
+        return min(1.0, (number + 1) / max(1.0, self.config.ramp * self.steps))
 
     def _not_finite(self, what: str, number: int, bad: Tensor) -> ModelError:
         contents = contents_of_step(self.pool, self.config, number)

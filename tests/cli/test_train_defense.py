@@ -151,6 +151,8 @@ def test_a_metric_of_ones_own_and_a_recipe(invoke: Invoke, rated: Path) -> None:
         (["--score-range", "much"], "'--score-range' must be LOW:HIGH"),
         (["--method", "sam"], "'--method' must be one of"),
         (["--method", "noise"], "'--lambda' must not be given for --method noise"),
+        (["--method", "clean", "--ramp", "0.5", "--lambda", "1"], "'--ramp' must not be given for --method clean"),
+        (["--ramp", "1.5"], "'ramp' must be in [0, 1]"),
         (["--eps", "0.1"], "'--eps' must not be given for --method nt: it is a setting of at"),
         (["--norm", "linf"], "'norm'"),
         (["--loss", "huber"], "'task_loss'"),

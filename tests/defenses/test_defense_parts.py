@@ -61,6 +61,8 @@ def test_bad_json(text, found):
         ({"method": "nt", "lam": 1, "h": -1}, "'h' must be"),
         ({"method": "nt", "lam": math.nan}, "'lam'"),
         ({"method": "noise"}, "'sigma' must be > 0 for 'noise'"),
+        ({"ramp": 2}, r"'ramp' must be in \[0, 1\]"),
+        ({"ramp": -0.1}, "'ramp' must be"),
         ({"sigma": 25}, "grey levels"),
         ({"eps": 4}, "grey levels"),
         ({"eps": 0}, "'eps'"),
@@ -241,6 +243,17 @@ def test_the_loss_of_nt_and_its_forward_passes(smooth, pictures):
     ours = torch.autograd.grad(terms.total, list(smooth.parameters()))
     theirs = torch.autograd.grad(task + 1e-3 * penalty, list(smooth.parameters()))
     assert all(torch.allclose(a, b, rtol=1e-6, atol=1e-9) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_part_of_lambda_and_of_eps(smooth, pictures):
+    images, mos = pictures(3, size=(32, 32)), torch.tensor([10.0, 40.0, 90.0])
+    nt, at = replace(CONFIG, method="nt", lam=4e-3, h=0.01), replace(CONFIG, method="at", eps=8 / 255, attack_steps=2)
+    start = torch.ones_like(images)
+    for config, weaker in ((nt, replace(nt, lam=1e-3)), (at, replace(at, eps=2 / 255))):
+        windows = Windows(images, mos, start)
+        part = Objective(config, 100.0, False)(smooth.double(), windows, strength=0.25)
+        assert part.total.item() == Objective(weaker, 100.0, False)(smooth, windows).total.item()
+        assert part.total.item() < Objective(config, 100.0, False)(smooth, windows).total.item()
 
 
 def test_the_penalty_is_never_in_bfloat16(smooth, pictures):

@@ -39,7 +39,7 @@ CONFIG = DefenseConfig(
 METHODS = {
     "clean": {},
     "nt": {"method": "nt", "lam": 1e-5, "h": 0.005},
-    "at": {"method": "at", "eps": 4 / 255, "attack_steps": 2, "label_drop": 0.05, "adversarial": 0.5},
+    "at": {"method": "at", "eps": 4 / 255, "attack_steps": 2, "label_drop": 0.05, "adversarial": 0.5, "ramp": 0.75},
     "noise": {"method": "noise", "sigma": 0.1},
     "nt under noise": {"method": "nt", "lam": 1e-5, "sigma": 0.1, "norm": "l2", "power": 1},
 }
@@ -137,6 +137,20 @@ def test_a_run_that_is_cut_and_resumed(tmp_path, pool, kinds_of, toys, name, kin
     assert plain[0] == plain[1]
     again = train(config, metric, pool, tmp_path / "cut.safetensors", resume=True)
     assert weights(again.path) == weights(whole.path)
+
+
+def test_the_penalty_grows_over_the_ramp(tmp_path, pool, kinds_of):
+    """With a ramp over the whole run, step i of N has weighed the penalty i/N times as much."""
+    lines = {}
+    for name, ramp in (("none", 0.0), ("whole", 1.0)):
+        config = configured("nt", ramp=ramp, steps=4, lr=1e-30, validate_every=1, lam=1e-2)
+        train(config, kinds_of["smooth"](), pool, tmp_path / f"{name}.safetensors")
+        text = (tmp_path / f"{name}.safetensors.jsonl").read_text()
+        lines[name] = [json.loads(line) for line in text.splitlines()]
+    for number, (one, two) in enumerate(zip(lines["none"], lines["whole"], strict=True), 1):
+        assert two["task"] == one["task"]
+        assert two["loss"] - two["task"] == pytest.approx((one["loss"] - one["task"]) * number / 4, rel=1e-4)
+        assert two["validation"]["loss"] == one["validation"]["loss"], "looks are at the whole"
 
 
 def test_seeds_matter_and_repeat(tmp_path, pool, kinds_of):
