@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from certiqa.benchmark import Comparison, read_config
 from certiqa.benchmark.distorted_samples import NAME as MADE
@@ -50,13 +51,16 @@ def publish(out: Path) -> None:
     comparison = Comparison.from_dict(json.loads((out / "comparison.json").read_text(encoding="utf-8")))
     if not comparison.complete:
         raise SystemExit(f"{out}: not complete: {'; '.join(comparison.missing)}")
-    shutil.rmtree(PUBLISHED, ignore_errors=True)
-    PUBLISHED.mkdir(parents=True)
-    for name in FILES:
-        shutil.copy(out / name, PUBLISHED / name)
-    shutil.copytree(out / "figures", PUBLISHED / "figures")
-    for page in PAGES:
-        page.write_text(filled(page.read_text(encoding="utf-8"), block(comparison)), encoding="utf-8")
+    pages = {page: filled(page.read_text(encoding="utf-8"), block(comparison)) for page in PAGES}
+    with TemporaryDirectory(dir=PUBLISHED.parent) as beside:  # all of it is there before the old one goes
+        new = Path(beside) / PUBLISHED.name
+        shutil.copytree(out / "figures", new / "figures")
+        for name in FILES:
+            shutil.copy(out / name, new / name)
+        shutil.rmtree(PUBLISHED, ignore_errors=True)
+        new.rename(PUBLISHED)
+    for page, text in pages.items():
+        page.write_text(text, encoding="utf-8")
 
 
 def check() -> None:
@@ -79,8 +83,31 @@ def block(comparison: Comparison) -> str:
     return "\n".join(f"{number}. {one}" for number, one in enumerate(sentences(comparison), 1))
 
 
+GREY = 20 * math.log10(255)
+"""PSNR of an attack of one grey level at every pixel, dB: weaker ones are called weaker than attacks in use."""
+
+
+def judged(comparison: Comparison) -> None:
+    """The words between the figures: that they hold."""
+    reach = {
+        (row.defence, row.sigma, row.data): row.certified.psnr_at_half_sd.value
+        for row in comparison.rows
+        if row.certified and row.certified.psnr_at_half_sd
+    }
+    made = {key: value for key, value in reach.items() if key[0] == "certified metric"}
+    others = {key: value for key, value in reach.items() if key not in made}
+    claims = {
+        "certificates at the native resolution are of attacks weaker than one grey level": min(others.values()) > GREY,
+        "only the metric made for certificates reaches attacks of a grey level": max(made.values()) < GREY,
+    }
+    wrong = [claim for claim, holds in claims.items() if not holds]
+    if wrong:
+        raise SystemExit(f"the sentences say what the figures do not: {'; '.join(wrong)}. Write them anew.")
+
+
 def sentences(comparison: Comparison) -> list[str]:
     """What the comparison says, in five."""
+    judged(comparison)
     data = [one["name"] for one in comparison.datasets]
     images = " and ".join(f"{one['images']} images of {NAMES[one['name']]}" for one in comparison.datasets)
     defences = {row.defence for row in comparison.rows if row.kind not in ("none", "constant")}

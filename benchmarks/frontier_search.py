@@ -2,8 +2,8 @@
 
     python benchmarks/frontier_search.py --data ../shared/data --init out/builtin/pretrained.safetensors
 
-Runs benchmarks/train_noise.py --dev for every setting of SETTINGS that has no log yet in --work, and writes what the
-development part says of each to results/frontier_search.jsonl: SROCC of the mean of four draws, the SD of one draw over
+Runs benchmarks/train_noise.py --dev for every setting of SETTINGS that has no line yet in --out, and adds what the
+development part says of it there: SROCC of the mean of four draws, the SD of one draw over
 the SD of the scores, and from the two the PSNR at which a score that moves linearly would keep tau <= SD/2 (for n so
 large that the radius is not what limits it, and for --n). No image of the validation part is read: the settings that
 ship are chosen here, and measured on validation by denoised_smoothing.py.
@@ -42,6 +42,7 @@ class Setting:
     jitter: tuple[float, ...] = (1.1, 1.25)
     dropout: float = 0.5
     rate: float = 1e-3
+    zoom: int = 1
 
     @property
     def name(self) -> str:
@@ -52,6 +53,7 @@ class Setting:
                 (f"-c{self.consistency:g}", self.consistency), ("-clipped", not self.unclipped),
                 ("-still", not self.jitter), (f"-s{self.steps}", True),
                 (f"-d{self.dropout:g}", self.dropout != 0.5), (f"-r{self.rate:g}", self.rate != 1e-3),
+                (f"-z{self.zoom}", self.zoom != 1),
             )
             if there
         )  # fmt: skip
@@ -62,7 +64,8 @@ class Setting:
         given = ["--data", str(args.data), "--init", str(args.init), "--dev", "--threads", str(args.threads)]
         given += ["--resolution", str(self.resolution), "--sigma", str(self.low), str(self.high)]
         given += ["--steps", str(self.steps), "--consistency", str(self.consistency)]
-        given += ["--dropout", str(self.dropout), "--rate", str(self.rate), "--device", args.device]
+        given += ["--dropout", str(self.dropout), "--rate", str(self.rate), "--zoom", str(self.zoom)]
+        given += ["--device", args.device]
         given += ["--unclipped"] if self.unclipped else []
         given += ["--jitter", *map(str, self.jitter)] if self.jitter else []
         given += ["--out", str(args.work / f"{self.name}.safetensors"), "--log", str(args.work / f"{self.name}.jsonl")]
@@ -80,6 +83,12 @@ SETTINGS = (
     Setting(96, 0.7, 1.4, 1200),
     Setting(96, 0.35, 0.7, 1200, unclipped=False, jitter=()),  # how the first certified metric was trained
     Setting(96, 0.35, 0.7, 1200, consistency=2.0),
+    Setting(64, 0.25, 0.5, 1200),  # the resolution and the noise of the prototype that the aim was set by
+    Setting(64, 0.25, 0.5, 1200, zoom=2),
+    Setting(64, 0.25, 0.5, 2800, dropout=0.3, unclipped=False, jitter=()),
+    Setting(96, 0.35, 0.7, 2800, dropout=0.3, zoom=2),
+    Setting(96, 0.35, 0.7, 2800, dropout=0.3),
+    Setting(192, 0.7, 1.4, 2800, dropout=0.3, consistency=0.5),
 )
 
 
@@ -122,19 +131,23 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)
-    lines: list[dict[str, Any]] = []
+    text = args.out.read_text(encoding="utf-8") if args.out.exists() else ""
+    there = {json.loads(line)["name"] for line in text.splitlines()}
+    command = shlex.join(["python", "benchmarks/frontier_search.py", *argv])
     for setting in SETTINGS:
+        if setting.name in there:
+            continue
         log = args.work / f"{setting.name}.jsonl"
         if not log.exists() or '"dev"' not in log.read_text(encoding="utf-8"):
             script = str(ROOT / "benchmarks" / "train_noise.py")
             subprocess.run([sys.executable, script, *setting.command(args)], check=True, stdout=subprocess.DEVNULL)
         records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        lines += summary(setting, records, args.n)
-        for line in lines[-4:]:
-            print(line["name"], line["data"], line["sigma"], line["srocc_noisy"], line["psnr_at_half_sd"], flush=True)
-        command = shlex.join(["python", "benchmarks/frontier_search.py", *argv])
-        text = "".join(json.dumps(line | {"command": command}) + "\n" for line in lines)
-        args.out.write_text(text, encoding="utf-8")
+        with args.out.open("a", encoding="utf-8") as file:
+            for line in summary(setting, records, args.n):
+                file.write(json.dumps(line | {"command": command}) + "\n")
+                print(
+                    line["name"], line["data"], line["sigma"], line["srocc_noisy"], line["psnr_at_half_sd"], flush=True
+                )
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 from builtin_training.fit import Noise, Phase, fit, predict, stretch
-from builtin_training.network import TrainingNet, folded
+from builtin_training.network import TrainingNet, Zoomed, folded
 from builtin_training.pictures import SOURCES, Rated, is_dev, read
 from builtin_training.two_scale import frozen_norms, one_scale
 from safetensors.torch import load_file, save_file
@@ -54,6 +54,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--consistency", type=float, default=0.0, help="weight of the change between draws of noise")
     parser.add_argument("--unclipped", action="store_true", help="the network sees noisy values outside [0, 1]")
     parser.add_argument("--jitter", type=float, nargs="*", default=(), help="windows of pictures so much larger, too")
+    parser.add_argument("--zoom", type=int, default=1, help="noisy pictures are enlarged so many times for the network")
     parser.add_argument("--dev", action="store_true", help="keep the development part out of the fit and report on it")
     return parser.parse_args(argv)
 
@@ -79,6 +80,7 @@ def network(args: argparse.Namespace) -> TrainingNet:
     scales = len(stored["norm.weight"]) // one_scale().statistics
     net = TrainingNet(args.seed, args.dropout, replace(one_scale(), scales=scales))
     net.load_state_dict(stored)
+    net.zoom = args.zoom
     net = net.to(args.device, memory_format=torch.channels_last)
     return net.train() if scales == 1 else frozen_norms(net)
 
@@ -122,9 +124,10 @@ def main(argv: list[str]) -> None:
             net, fitted, dev, args.steps, args.seed, args.device, log, phases, noise, args.rate, args.consistency
         )
         metric = folded(mean)
-        stretch(metric, fitted, args.seed, noise)
+        stretch(metric, fitted, args.seed, noise, zoom=args.zoom)
+        seen = Zoomed(metric, args.zoom)
         for sigma in sorted(set(args.sigma)) if dev else ():
-            log({"sigma": sigma, "dev": measured(metric, dev, replace(noise, low=sigma, high=sigma))})
+            log({"sigma": sigma, "dev": measured(seen, dev, replace(noise, low=sigma, high=sigma))})
     args.out.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.half().contiguous() for name, tensor in metric.state_dict().items()}, args.out)
     args.out.chmod(0o644)

@@ -82,7 +82,7 @@ for row in ran.comparison.rows:
     psnr = row.certified.psnr_at_half_sd if row.certified else None
     shown = [
         "-" if row.srocc is None else f"{row.srocc.value:.2f}",
-        f"{row.sd:.1f}",
+        f"{row.sd.value:.1f}",
         "no certificate" if row.certified is None else f"{psnr.value:.1f} dB" if psnr else "nothing",
         *("-" if moved.get(adaptive) is None else f"{moved[adaptive]:.2f}" for adaptive in (False, True)),
     ]

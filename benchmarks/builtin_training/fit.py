@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 from torch import Tensor, nn
 from torch.nn import functional
 
-from builtin_training.network import TrainingNet, folded
+from builtin_training.network import TrainingNet, Zoomed, folded
 from builtin_training.optimise import Optimiser
 from builtin_training.pictures import SOURCES, Picture, Rated, crop, endless, to_tensor
 from certiqa.metrics.builtin import BuiltinMetric
@@ -120,7 +120,9 @@ def fit(
             if dev and (step % 1000 == 999 or step + 1 == steps):
                 metric = folded(optimiser.mean).to(device, memory_format=torch.channels_last)
                 for source, rated in zip(SOURCES, dev, strict=True):
-                    correlation = stats.spearmanr(predict(metric, rated.images, noise), rated.scores).statistic
+                    correlation = stats.spearmanr(
+                        predict(Zoomed(metric, net.zoom), rated.images, noise), rated.scores
+                    ).statistic
                     record[f"dev_srocc_{source}"] = round(float(correlation), 4)
             log(record | {"seconds": round(time.perf_counter() - start, 1)})
             seen = []
@@ -174,7 +176,14 @@ def _losses(
     return loss + KIND_WEIGHT * kind_loss, facts
 
 
-def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, noise: Noise | None = None, count: int = 300) -> None:
+def stretch(
+    metric: BuiltinMetric,
+    parts: list[Rated],
+    seed: int,
+    noise: Noise | None = None,
+    count: int = 300,
+    zoom: int = 1,
+) -> None:
     """Spread the scores over the scale of MOS, in place: a rising straight line before the sigmoid, so ranks stay.
 
     The line minimises the squared error on ``count`` whole pictures of each part; it goes into the last layer.
@@ -183,7 +192,7 @@ def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, noise: Noise |
     scores, targets = [], []
     for part in parts:
         picked = rng.choice(len(part.images), min(count, len(part.images)), replace=False)
-        scores.append(predict(metric, [part.images[i] for i in picked], noise))
+        scores.append(predict(Zoomed(metric, zoom), [part.images[i] for i in picked], noise))
         targets.append(part.scores[picked])
     before, wanted = logit(np.concatenate(scores) / 100), np.concatenate(targets)
 
@@ -199,7 +208,7 @@ def stretch(metric: BuiltinMetric, parts: list[Rated], seed: int, noise: Noise |
 
 
 @torch.inference_mode()
-def predict(metric: BuiltinMetric, images: Sequence[Picture], noise: Noise | None = None) -> np.ndarray:
+def predict(metric: nn.Module, images: Sequence[Picture], noise: Noise | None = None) -> np.ndarray:
     """(n,) scores of whole images, float32, one at a time; with ``noise`` the mean over four draws of it."""
     device = next(metric.parameters()).device
     scores = []

@@ -11,19 +11,43 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from certiqa.data.distortions import LEVELS, TYPES
 from certiqa.metrics.builtin import BuiltinMetric, Widths
 
-__all__ = ["TrainingNet", "folded", "gmac"]
+__all__ = ["TrainingNet", "Zoomed", "folded", "gmac", "zoomed"]
 
 KINDS = 8
 """Where a picture comes from: the seven generators of AGIQA-3K, or a camera."""
 
 
+def zoomed(images: Tensor, factor: int) -> Tensor:
+    """(B, C, H, W) -> (B, C, factor H, factor W), bilinear: behind the noise, so that no certificate knows of it."""
+    return images if factor == 1 else functional.interpolate(images, scale_factor=factor, mode="bilinear")
+
+
+class Zoomed(nn.Module):
+    """A metric that looks at small pictures enlarged: as if its front end had smaller strides."""
+
+    def __init__(self, metric: nn.Module, factor: int) -> None:
+        super().__init__()
+        self.metric, self.factor = metric, factor
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B,) scores."""
+        scores: Tensor = self.metric(zoomed(images, self.factor))
+        return scores
+
+
 class TrainingNet(nn.Module):
-    """statistics -> BatchNorm -> heads: the score, the distortion's type and level, its rank, the picture's kind."""
+    """statistics -> BatchNorm -> heads: the score, the distortion's type and level, its rank, the picture's kind.
+
+    ``zoom`` is how many times images are enlarged before they are looked at.
+    """
+
+    zoom = 1
 
     def __init__(self, seed: int, dropout: float, widths: Widths | None = None) -> None:
         super().__init__()
@@ -41,7 +65,7 @@ class TrainingNet(nn.Module):
 
     def statistics(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) -> (B, statistics), each of zero mean and unit variance over the training."""
-        found = self.metric.statistics(images)
+        found = self.metric.statistics(zoomed(images, self.zoom))
         with torch.autocast(images.device.type, enabled=False):
             out: Tensor = self.norm(found)
         return out

@@ -13,7 +13,7 @@ from certiqa.evaluation.correlation import Estimate
 
 __all__ = ["comparison_from"]
 
-SCHEMA = 1
+SCHEMA = 2
 T = TypeVar("T")
 
 

@@ -10,13 +10,21 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 from certiqa.benchmark.config import Config
 from certiqa.benchmark.opening import Opened
 from certiqa.errors import InputError
 from certiqa.evaluation.records import RecordStore
+
+fcntl: ModuleType | None
+try:
+    fcntl = import_module("fcntl")
+except ImportError:  # not on this system
+    fcntl = None
 
 __all__ = ["Folder", "write_whole"]
 
@@ -96,6 +104,13 @@ class Folder:
         self.check(opened.config)
         if compute:
             self._hold()
+        with self._alone() if compute else contextlib.nullcontext():
+            self._describe(opened, command, compute)
+        self._own = RecordStore(self.path / "records" / self._name, "--out")
+        self._others = {key: record for key, record in self.records() if self._own.get(key) is None}
+
+    def _describe(self, opened: Opened, command: str, compute: bool) -> None:
+        """Compare with what about.json says, and bring it up to date."""
         about = self.about or {"schema": SCHEMA, "subjects": [], "datasets": []}
         subjects = {_key(one): one for one in about["subjects"]}
         for mine in (one.facts() for one in opened.subjects):
@@ -130,8 +145,6 @@ class Folder:
         }
         if compute:
             write_whole(self.path / "about.json", json.dumps(about, indent=1) + "\n")
-        self._own = RecordStore(self.path / "records" / self._name, "--out")
-        self._others = {key: record for key, record in self.records() if self._own.get(key) is None}
 
     def records(self) -> Iterator[tuple[str, Json]]:
         """What all processes have written; lines that are not whole yet are left alone.
@@ -175,11 +188,20 @@ class Folder:
                 probe.unlink(missing_ok=True)
         return True
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other process reads or writes about.json meanwhile, where the system has locks."""
+        if fcntl is None:
+            yield
+            return
+        with (self.path / "records" / "about.lock").open("wb") as lock:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def _hold(self) -> None:
         """Until this process ends, no other one writes the same file."""
-        try:
-            import fcntl
-        except ImportError:  # not on this system: two processes of one share are the caller's own affair
+        if fcntl is None:  # two processes of one share are the caller's own affair
             return
         try:
             self._lock = (self.path / "records" / f"{self._name}.lock").open("wb")

@@ -13,6 +13,7 @@ from certiqa.benchmark.opening import Opened
 from certiqa.benchmark.subject import Subject
 from certiqa.data.images import read_image
 from certiqa.errors import CertiqaError
+from certiqa.smoothing.base import is_out_of_memory
 from certiqa.trial.chosen import Chosen
 
 __all__ = ["Line", "Plan", "plan_of"]
@@ -116,6 +117,8 @@ def _pace(cell: Cell, subject: Subject) -> float | None:
         subject.defended.score(pixels)
         begin = time.perf_counter()
         subject.defended.score(pixels)
-    except CertiqaError:
-        return None
+    except Exception as error:
+        if isinstance(error, CertiqaError) or is_out_of_memory(error):
+            return None
+        raise
     return (time.perf_counter() - begin) / subject.forwards

@@ -1,7 +1,8 @@
 """What a comparison of defences found, as frozen data: the engine writes it, the report reads it.
 
-Every figure that comes from a sample of images is an Estimate with its interval. None stands for what was not measured,
-never zero; what cannot be had (a certificate of an empirical defence) says why in words.
+Every figure that comes from a sample of images is an Estimate with its interval; counts and the largest memory have
+none. None stands for what was not measured, never zero; what cannot be had (a certificate of an empirical defence) says
+why in words.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ class AtEps:
         linf_grey: l_inf size in grey levels whose l2 ball has this eps, median over images.
         tau: median over images of the certified change of the smoothed median (drift), in units of the score; None
             where nothing bounds it.
-        tau_p90: 90th percentile over images.
+        tau_p90: 90th percentile over images; None where nothing bounds it.
         tau_over_sd: tau over the standard deviation of the row's scores.
         deployed: median over images of the certified change between two printed scores (statement "deployed").
-        proved: share of images whose bound comes from the scores; of the others it is the
-            metric's enforced range, or infinity.
+        proved: share of images whose bound comes from the scores, with the exact (Clopper-Pearson) interval of as
+            many trials as there are contents; of the others it is the metric's enforced range, or infinity.
     """
 
     name: str
@@ -37,10 +38,10 @@ class AtEps:
     psnr: float
     linf_grey: float
     tau: Estimate | None
-    tau_p90: float | None
+    tau_p90: Estimate | None
     tau_over_sd: float | None
     deployed: Estimate | None
-    proved: float
+    proved: Estimate
 
     @property
     def tau_in_sd(self) -> Estimate | None:
@@ -167,7 +168,7 @@ class Cost:
     """
 
     forwards: int
-    seconds: float
+    seconds: Estimate
     peak_mb: float | None
 
 
@@ -207,7 +208,7 @@ class Row:
     srocc: Estimate | None
     plcc: Estimate | None
     krocc: Estimate | None
-    sd: float
+    sd: Estimate
     certified: Certified | None
     no_certificate: str | None
     attacked: tuple[Attacked, ...]
@@ -282,7 +283,7 @@ class Comparison:
     datasets: tuple[dict[str, Any], ...]
     rows: tuple[Row, ...]
     examples: tuple[Example, ...]
-    schema: int = 1
+    schema: int = 2
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,10 +16,15 @@ from certiqa.benchmark.tau import certified_of
 from certiqa.certificate import Certificate
 from certiqa.data.splits import fold
 from certiqa.errors import InputError
+from certiqa.evaluation.averages import mean, spread
+from certiqa.evaluation.bootstrap import Resamples
+from certiqa.evaluation.changes import estimate_of
 from certiqa.evaluation.constant import constant_predictor
 from certiqa.evaluation.correlation import Estimate, agreement
 from certiqa.evaluation.robustness import Robustness, robustness_of
 from certiqa.evaluation.verdicts import Verdict
+from certiqa.evaluation.weighted import Statistic
+from certiqa.metrics.pairs import Floats
 
 __all__ = ["CONSTANT", "Found", "constant_row", "row_of"]
 
@@ -125,14 +130,21 @@ def row_of(found: Found) -> Row:
         srocc=srocc,
         plcc=plcc,
         krocc=krocc,
-        sd=found.sd,
+        sd=_estimated(found, scores, spread, "score") if found.sd else Estimate(0.0, None),
         certified=certified,
         no_certificate=None if certified else _WHY[kind],
         attacked=tuple(_attacks(found)),
-        cost=Cost(subject["forwards"], float(np.mean([one["seconds"] for one in scores])), max(peaks, default=None)),
+        cost=Cost(subject["forwards"], _estimated(found, scores, mean, "seconds"), max(peaks, default=None)),
         metric_sha256=subject["metric_sha256"],
         denoiser_sha256=subject["denoiser_sha256"],
     )
+
+
+def _estimated(found: Found, scores: Sequence[Json], statistic: Callable[[Floats], Statistic], name: str) -> Estimate:
+    """Of one number of every score's record."""
+    how, contents = found.how, [one["content"] for one in scores]
+    sample = Resamples.of(len(scores), contents, resamples=how["resamples"], seed=how["seed"])
+    return estimate_of(statistic(np.array([one[name] for one in scores], float)), sample, how["confidence"])
 
 
 def _correlations(found: Found, scores: Sequence[Json]) -> tuple[Estimate | None, Estimate | None, Estimate | None]:
@@ -247,7 +259,7 @@ def constant_row(config: Config, data: Json, metric: str, largest: Found, here: 
         srocc=None,
         plcc=None,
         krocc=None,
-        sd=0.0,
+        sd=Estimate(0.0, None),
         certified=None,
         no_certificate=_WHY["constant"],
         attacked=tuple(attacked),

@@ -28,6 +28,9 @@ Examples:
 """
 
 
+OUT_OF_MEMORY = "Memory ran out. Use smaller images, a smaller batch, or fewer processes at a time"
+
+
 class _OneLineErrors(TyperGroup):
     """A group whose errors are one line each and whose commands return the exit code."""
 
@@ -49,10 +52,16 @@ class _OneLineErrors(TyperGroup):
             code = INTERRUPTED
         except Exception as error:
             message = getattr(error, "format_message", None)  # typer's own, whichever parser it brings along
-            if message is None:
+            if message is None and not _out_of_memory(error):
                 raise
-            code = complain(message())
+            code = complain(message() if message else f"{OUT_OF_MEMORY} ({type(error).__name__}).")
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    from certiqa.smoothing.base import is_out_of_memory
+
+    return is_out_of_memory(error)
 
 
 app = typer.Typer(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import spearmanr
+from statsmodels.stats.proportion import proportion_confint
 
 import certiqa
 from certiqa.benchmark import work
@@ -15,9 +16,11 @@ from certiqa.benchmark.csv_table import csv_of
 from certiqa.benchmark.distorted_samples import distorted_samples
 from certiqa.benchmark.folder import Folder
 from certiqa.benchmark.result import Comparison
+from certiqa.benchmark.rows import Found, row_of
 from certiqa.benchmark.running import run
 from certiqa.data.images import read_image
 from certiqa.data.splits import fold
+from certiqa.evaluation.correlation import Estimate
 from certiqa.statistics.percentile import eps_from_linf
 from certiqa.trial.defended import seed_for
 
@@ -61,7 +64,7 @@ def test_agreement_is_that_of_the_bare_scores(finished, models):
     row = rows_by(ran.comparison)["undefended", None]
     assert row.images == 12
     assert row.srocc.value == pytest.approx(spearmanr(scores, [record.mos for record in chosen]).statistic)
-    assert row.sd == pytest.approx(np.std(scores, ddof=1))
+    assert row.sd.value == pytest.approx(np.std(scores, ddof=1))
 
 
 def test_smoothed_scores_are_those_of_the_module(finished, models):
@@ -70,7 +73,7 @@ def test_smoothed_scores_are_those_of_the_module(finished, models):
     scores = [float(smooth(torch.from_numpy(read_image(r.path).pixels.copy())[None])) for r in in_order(folder)[:12]]
     row = rows_by(ran.comparison)["MS", 0.1]
     assert row.draws == 2
-    assert row.sd == pytest.approx(np.std(scores, ddof=1))
+    assert row.sd.value == pytest.approx(np.std(scores, ddof=1))
 
 
 @pytest.mark.parametrize(("defence", "sigma", "resolution"), [("MS", 0.1, None), ("MS small", 0.2, 64)])
@@ -91,7 +94,7 @@ def test_certificates_are_those_of_certify(finished, models, defence, sigma, res
     assert step.eps == pytest.approx(eps)
     assert step.tau.value == pytest.approx(np.median([one.tau(eps) for one in made]))
     assert step.deployed.value == pytest.approx(np.median([one.tau(eps, statement="deployed") for one in made]))
-    assert found.eps_at_half_sd.value == pytest.approx(np.median([one.radius(row.sd / 2) for one in made]))
+    assert found.eps_at_half_sd.value == pytest.approx(np.median([one.radius(row.sd.value / 2) for one in made]))
 
 
 def test_a_transferred_attack_is_one_image_for_all_rows(finished, models):
@@ -152,7 +155,7 @@ def test_an_attack_beyond_what_scores_prove_tests_no_certificate(given, models, 
 def test_the_constant_predictor_is_moved_by_nothing_and_knows_nothing(finished):
     _, ran = finished
     row = rows_by(ran.comparison)["constant predictor", None]
-    assert (row.srocc, row.sd, row.certified) == (None, 0.0, None)
+    assert (row.srocc, row.sd, row.certified) == (None, Estimate(0.0, None), None)
     assert [one.rmse.value for one in row.attacked] == [0.0, 0.0]
     assert all(one.rmse_over_sd is None and one.r is None for one in row.attacked)
 
@@ -168,8 +171,27 @@ def test_cost(finished):
     rows = rows_by(ran.comparison)
     assert rows["undefended", None].cost.forwards == 1
     assert rows["MS", 0.1].cost.forwards == 2
-    assert rows["MS", 0.1].cost.seconds > 0
+    assert rows["MS", 0.1].cost.seconds.value > 0
     assert rows["constant predictor", None].cost is None
+
+
+def test_sd_and_seconds_have_intervals_over_contents(config):
+    random = np.random.default_rng(5)
+    scores, seconds = random.normal(50, 8, 40), random.gamma(9, 0.01, 40)
+    records = [
+        {"what": "score", "image": f"{i}.png", "content": f"{i // 2}", "mos": float(i), "score": score, "seconds": time,
+         "peak_mb": None}
+        for i, (score, time) in enumerate(zip(scores.tolist(), seconds.tolist(), strict=True))
+    ]  # fmt: skip
+    facts = {"defence": "undefended", "kind": "none", "forwards": 1, "sigma": None, "resolution": None,
+             "metric": "toy", "metric_sha256": None, "denoiser_sha256": None, "lower_better": False}  # fmt: skip
+    row = row_of(Found(config, {"name": "d", "lower_better": False}, facts, records))
+    for found, value in ((row.sd, scores.std(ddof=1)), (row.cost.seconds, seconds.mean())):
+        low, high = found.interval
+        assert found.value == pytest.approx(value)
+        assert low < value < high
+    resampled = [scores.reshape(20, 2)[random.integers(0, 20, 20)].std(ddof=1) for _ in range(2000)]
+    assert row.sd.interval == pytest.approx(tuple(np.quantile(resampled, [0.025, 0.975])), abs=0.8)
 
 
 def test_examples_show_pictures_that_may_be_shown(finished):
@@ -190,8 +212,11 @@ def test_a_metric_without_a_range_has_no_bound_where_scores_prove_none(given, mo
     given["attacks"]["images"] = 0
     comparison = run(Config.of(given), tmp_path, models=models).comparison
     far, near = rows_by(comparison)["MS", 0.1].certified.at
-    assert (far.tau, far.tau_p90, far.tau_over_sd, far.deployed, far.proved) == (None, None, None, None, 0.0)
-    assert near.proved == 1.0
+    assert (far.tau, far.tau_p90, far.tau_over_sd, far.deployed) == (None, None, None, None)
+    ends = proportion_confint(0, 1, method="beta")  # of two images of one content
+    assert (far.proved.value, far.proved.interval) == (0.0, pytest.approx(ends))
+    assert (near.proved.value, near.proved.interval) == (1.0, pytest.approx((1 - ends[1], 1.0)))
+    assert near.tau_p90.value >= near.tau.value
     assert math.isfinite(near.tau.value)
     assert "unbounded" in (tmp_path / "report.md").read_text()
     assert Comparison.from_dict(json.loads((tmp_path / "comparison.json").read_text())) == comparison

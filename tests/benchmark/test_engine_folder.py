@@ -179,6 +179,36 @@ def test_an_image_that_fails_is_told_and_the_others_are_done(given, models, tmp_
     assert again.rows[0].srocc == first.rows[0].srocc
 
 
+@pytest.mark.parametrize("kind", [MemoryError, torch.OutOfMemoryError])
+def test_a_lack_of_memory_fails_one_figure(given, models, tmp_path, kind):
+    class Large(type(models["toy"])):
+        def forward(self, x):
+            if float(x.mean()) < 0.3:
+                raise kind
+            return super().forward(x)
+
+    given["defence"] = [{"name": "undefended"}]
+    given["attacks"]["images"] = 0
+    ran = run(Config.of(given), tmp_path, models={"toy": Large().eval()})
+    assert 0 < len(ran.failed) < 12
+    assert all(f"memory ran out: use a smaller batch, smaller images or fewer processes "
+               f"({kind.__name__})" == reason for _, reason in ran.failed)  # fmt: skip
+
+
+def test_processes_describe_the_folder_one_after_the_other(given, tmp_path):
+    """Whoever holds the lock has read what the one before wrote."""
+    folder = Folder(tmp_path)
+    with folder._alone():
+        other = subprocess.Popen(
+            [sys.executable, "-c", "import sys; from pathlib import Path; from certiqa.benchmark.folder import Folder\n"
+             "with Folder(Path(sys.argv[1]), 1, 2)._alone(): print('in')", str(tmp_path)],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(3)
+    assert other.communicate(timeout=60)[0] == "in\n"
+
+
 def test_what_is_missing_is_told_together_before_any_work(given, models, tmp_path):
     given["defence"][1]["metric"] = "weights/none.safetensors"
     given["defence"].append({"name": "DMS", "denoiser": "none.safetensors"})

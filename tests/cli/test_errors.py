@@ -198,6 +198,14 @@ def test_a_sample_spoilt_by_nan_is_not_blamed_on_n(run: Run) -> None:
     assert shortfall(spoilt, rows(spoilt)[0]) == "n=200 proves nothing at eps=0.18, because 40 of the scores were NaN."
 
 
+def test_a_lack_of_memory_is_one_line(run: Run) -> None:
+    for command in (["certify", "--sigma", "0.1"], ["score"]):
+        found = run(*command, "a.png", model="large")
+        assert found.exit_code == 2
+        assert len(found.errors) == 1
+        assert "emory ran out" in found.errors[0]
+
+
 def test_a_bug_keeps_its_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def bug(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")

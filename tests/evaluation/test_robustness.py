@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy import stats
 
 from certiqa.errors import InputError, ModelError, ModelOutputError
 from certiqa.evaluation import against_strength, constant_predictor, gradient_l1, robustness_of
-from certiqa.evaluation.averages import mean, median
+from certiqa.evaluation.averages import mean, median, spread, upper_quantile
 from certiqa.evaluation.levels import bin_edges
 from certiqa.evaluation.r_score import r_per_image
 
@@ -203,6 +204,18 @@ def test_weighted_means_and_medians_are_those_of_the_repeated_sample():
     kept = [np.repeat(values[some], row[some]) for row in weights]
     expected = [one.mean() if len(one) else np.nan for one in kept]
     np.testing.assert_allclose(mean(values, some)(weights), expected)
+    deviations = [one.std(ddof=1) if len(one) > 1 else 0.0 for one in repeated]
+    np.testing.assert_allclose(spread(values)(weights), deviations, atol=1e-7)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.7, 0.9, 1.0])
+def test_weighted_quantiles_are_those_of_the_repeated_sample(share):
+    values = np.concatenate([RANDOM.normal(size=9), [math.inf, math.inf]])
+    weights = RANDOM.integers(0, 4, (300, 11)).astype(np.uint8)
+    weights[0] = 1  # 0.7 of 10 is above 7 in floating point
+    repeated = [np.sort(np.repeat(values, row)) for row in weights]
+    exact = [one[math.ceil((len(one) - 1) * Fraction(str(share)))] for one in repeated]
+    np.testing.assert_array_equal(upper_quantile(values, share)(weights), exact)
 
 
 # -- the gradient -----------------------------------------------------------------------------------------------------

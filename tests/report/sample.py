@@ -81,8 +81,10 @@ def certified_at(psnr, sigma, sd, images):
     at = tuple(
         AtEps(
             f"{share:g} sigma", share * sigma, 20 * math.log10(math.sqrt(3 * 384 * 512) / (share * sigma)),
-            255 * share * sigma / math.sqrt(3 * 384 * 512), around(share * sd * 0.55, 0.05 * sd), share * sd * 0.8,
-            share * 0.55, around(share * sd * 0.6, 0.05 * sd) if share < 2 else None, 1.0 if share < 2 else 0.9,
+            255 * share * sigma / math.sqrt(3 * 384 * 512), around(share * sd * 0.55, 0.05 * sd),
+            around(share * sd * 0.8, 0.07 * sd),
+            share * 0.55, around(share * sd * 0.6, 0.05 * sd) if share < 2 else None,
+            Estimate(1.0, (0.91, 1.0)) if share < 2 else Estimate(0.9, (0.76, 0.97)),
         )
         for share in (0.25, 0.5, 1, 2)
     )  # fmt: skip
@@ -99,7 +101,8 @@ def one_row(random_, data, metric, base, sd, entry, i, points=40, certificate=Tr
     return Row(
         metric, data, name, kind, sigma, 192 if name == "certified metric" else None, 447, 4 if sigma else 1,
         None if srocc is None else around(srocc, 0.035), None if srocc is None else around(srocc + 0.04, 0.03),
-        None if srocc is None else around(srocc * 0.75, 0.03), 0.0 if kind == "constant" else sd * (1 - 0.1 * i),
+        None if srocc is None else around(srocc * 0.75, 0.03),
+        Estimate(0.0, None) if kind == "constant" else around(sd * (1 - 0.1 * i), 0.06 * sd),
         certified_at(psnrs[i], sigma, sd, 40) if has else None,
         None if has else {
             "none": "the metric as it is", "constant": "a constant cannot move", "empirical": f"{name} is trained or "
@@ -109,7 +112,7 @@ def one_row(random_, data, metric, base, sd, entry, i, points=40, certificate=Tr
             attacked(random_, told, attack, budget, strength * size, points, has)
             for attack, strength in ATTACKS for budget, size in BUDGETS
         ),
-        None if name == "AT" else Cost(draws, 0.022 * draws * (1 + movement), None if i else 812.5),
+        None if name == "AT" else Cost(draws, around(0.022 * draws * (1 + movement), 0.001), None if i else 812.5),
         None if kind == "constant" else f"{metric}{name}".encode().hex().ljust(64, "0")[:64],
         "d" * 64 if name.startswith("DMS") else None,
     )  # fmt: skip

@@ -98,6 +98,10 @@ def test_certificates_attacks_and_cost(made, pages, read):
             assert found["tau"]["value"] == near(at.tau.value)
             assert float(found["tau"]["text"].split()[0]) >= at.tau.value * (1 - 1e-9), "rounded to the safe side"
             assert found["n"]["value"] == row.certified.n
+            assert found["tau, 90th percentile"]["value"] == near(at.tau_p90.value)
+            low, high = at.proved.interval
+            assert found["proved by scores"]["value"] == near(100 * at.proved.value)
+            assert f"[{100 * low:.0f}, {100 * high:.0f}]" in found["proved by scores"]["text"]
             assert (found["between two printed scores"]["text"] == ABSENT) is (at.deployed is None)
         attacks = [(row, one) for row in group.rows for one in row.attacked]
         for (_, one), found in zip(attacks, cells(page, f"attacks-{group.key}"), strict=True):
@@ -107,11 +111,12 @@ def test_certificates_attacks_and_cost(made, pages, read):
             assert (found["alarms"]["text"] == ABSENT) is (one.alarms is None)
             inside = [p.inside for p in one.points if p.inside is not None]
             assert found["in the band"]["text"] == (f"{sum(inside)} of {len(inside)}" if inside else ABSENT)
-        base = group.undefended.cost.seconds
+        base = group.undefended.cost.seconds.value
         for row, found in zip(group.rows, cells(page, f"costs-{group.key}"), strict=True):
             assert (found["time"]["text"] == ABSENT) is (row.cost is None)
             if row.cost:
-                assert found["over the undefended"]["value"] == near(row.cost.seconds / base)
+                assert found["over the undefended"]["value"] == near(row.cost.seconds.value / base)
+                same(found["time"], row.cost.seconds)
 
 
 def test_the_points_behind_a_panel(made, pages, read):

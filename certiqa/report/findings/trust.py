@@ -59,7 +59,9 @@ def cautions(comparison: Comparison, every: tuple[Group, ...]) -> tuple[str, ...
 
 def _proofs(comparison: Comparison) -> tuple[str, ...]:
     weak = [
-        row_label(row) for row in comparison.rows if row.certified and any(at.proved < 1 for at in row.certified.at)
+        row_label(row)
+        for row in comparison.rows
+        if row.certified and any(at.proved.value < 1 for at in row.certified.at)
     ]
     if not weak:
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from certiqa.evaluation.correlation import Estimate
 from certiqa.report.groups import Group
 from certiqa.report.palette import Style
 from certiqa.report.table import Column, Table, count, estimate, fixed, plain, rounded, row_head, words
@@ -25,6 +26,11 @@ _COLUMNS = (
 )
 
 
+def _percent(share: Estimate) -> Estimate:
+    ends = share.interval
+    return Estimate(100 * share.value, None if ends is None else (100 * ends[0], 100 * ends[1]))
+
+
 def certificates(group: Group, styles: dict[str, Style]) -> Table:
     """A row per certified row and size; bounds are rounded up."""
     rows = tuple(
@@ -35,10 +41,10 @@ def certificates(group: Group, styles: dict[str, Style]) -> Table:
             fixed(at.psnr, 1, up=True),
             rounded(at.linf_grey, 3, up=False),
             estimate(at.tau, 3, up=True, signs=True) if at.tau else words("unbounded"),
-            rounded(at.tau_p90, 3, up=True),
+            estimate(at.tau_p90, 3, up=True, signs=True),
             estimate(at.tau_in_sd, 3, up=True, signs=True),
             estimate(at.deployed, 3, up=True, signs=True),
-            fixed(100 * at.proved, 0),
+            estimate(_percent(at.proved), 0),
             count(row.certified.images),
             count(row.certified.n),
             plain(f"{row.certified.alpha:g}", row.certified.alpha),

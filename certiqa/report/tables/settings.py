@@ -8,7 +8,7 @@ from certiqa.benchmark.result import Comparison
 from certiqa.report.groups import Group
 from certiqa.report.numbers import is_number
 from certiqa.report.palette import Style
-from certiqa.report.table import Cell, Column, Table, count, fixed, numbered, rounded, row_head, words
+from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, numbered, rounded, row_head, words
 
 __all__ = ["costs", "datasets", "digests", "facts", "value_words"]
 
@@ -25,7 +25,7 @@ _COLUMNS = (
 
 def costs(group: Group, styles: dict[str, Style]) -> Table:
     """A row per defence; what was not measured is absent."""
-    base = group.undefended.cost.seconds if group.undefended and group.undefended.cost else None
+    base = group.undefended.cost.seconds.value if group.undefended and group.undefended.cost else None
 
     def ratio(seconds: float) -> float | None:
         return seconds / base if base and is_number(base) else None
@@ -35,8 +35,8 @@ def costs(group: Group, styles: dict[str, Style]) -> Table:
             row_head(row, styles),
             count(row.cost.forwards if row.cost else None),
             count(row.draws),
-            rounded(row.cost.seconds if row.cost else None),
-            rounded(ratio(row.cost.seconds) if row.cost else None),
+            estimate(row.cost.seconds if row.cost else None, 3, signs=True),
+            rounded(ratio(row.cost.seconds.value) if row.cost else None),
             fixed(row.cost.peak_mb if row.cost else None, 0),
             words("native") if row.resolution is None else count(row.resolution),
         )

@@ -8,7 +8,7 @@ from certiqa.benchmark.result import Attacked, Row
 from certiqa.report import numbers
 from certiqa.report.groups import Group, alarms_of, attack_label, size_of
 from certiqa.report.palette import Style
-from certiqa.report.table import Cell, Column, Table, count, estimate, fixed, row_head, words
+from certiqa.report.table import Cell, Column, Table, count, estimate, row_head, words
 
 __all__ = ["ALARMED", "FLOOR", "summary"]
 
@@ -71,7 +71,7 @@ def _row(row: Row, styles: dict[str, Style]) -> tuple[Cell, ...]:
         estimate(worst.rmse_in_sd if worst else None, 2),
         words(_which(worst) if worst else None),
         alarm_cell,
-        fixed(row.sd, 2),
+        estimate(row.sd, 2),
         count(row.images),
         why,
     )
