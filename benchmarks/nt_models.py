@@ -70,7 +70,8 @@ class TrainableEonss(Eonss):
 class Variant:
     """One trained model: its name, its base, the method and the settings that differ from the recipe.
 
-    ``method`` None is the base as it is; a ``key`` variant is measured in full by the preset cpu.
+    ``method`` None is the base as it is; a ``key`` variant is measured in full by the preset cpu. ``sources`` are the
+    data sets it is trained on.
     """
 
     name: str
@@ -78,14 +79,20 @@ class Variant:
     method: str | None
     changes: dict[str, Any] = field(default_factory=dict)
     key: bool = False
+    sources: tuple[str, ...] = ("livec",)
 
 
-LONG = 3000
-"""Steps, for variants that the preset cpu trains beyond its 400."""
+BOTH = ("livec", "agiqa3k")
+TUNED: dict[str, Any] = {
+    "lr": 4e-4, "batch": 12, "steps": 2000, "ramp": 0.5, "validate_every": 200, "validation_images": 96,
+    "checkpoint_every": 100,
+}  # fmt: skip
+"""A longer training at a higher rate, with a ramp, on both data sets: chosen by the development parts."""
+TUNED_LAMBDAS = (1e-4, 3e-5, 1e-5)
 
 
-def plan(bases: tuple[str, ...], long: bool = False) -> Iterator[Variant]:
-    """The variants, those that the tables need most first; with ``long`` also some that are trained for LONG steps."""
+def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
+    """The variants, those that the tables need most first; with ``tuned`` also those of TUNED."""
     for base in bases:
         times = TIMES.get(base, 1.0)
         main = {"lam": times * MAIN}
@@ -99,11 +106,11 @@ def plan(bases: tuple[str, ...], long: bool = False) -> Iterator[Variant]:
             yield Variant(f"nt lambda {times * lam:g}", base, "nt", {"lam": times * lam}, key=lam == STRONG)
         yield Variant("noise", base, "noise", {"sigma": 0.12}, key=True)
         yield Variant("at lowered", base, "at", attacks | {"label_drop": 0.1})
-        if base == "builtin" and long:
-            for lam in LAMBDAS[3:5]:
-                yield Variant(f"nt lambda {lam:g} long", base, "nt", {"lam": lam, "steps": LONG}, key=True)
-            yield Variant("at eps 1 long", base, "at", attacks | {"eps": 1 / 255, "steps": LONG}, key=True)
-            yield Variant("clean long", base, "clean", {"steps": LONG})
+        if base == "builtin" and tuned:
+            for lam in TUNED_LAMBDAS:
+                yield Variant(f"nt lambda {lam:g} tuned", base, "nt", TUNED | {"lam": lam}, True, BOTH)
+            yield Variant("clean tuned", base, "clean", TUNED | {"ramp": 0.0}, sources=BOTH)
+            yield Variant("at eps 1 tuned", base, "at", TUNED | attacks | {"eps": 1 / 255}, True, BOTH)
         if base == "builtin":
             for eps in AT_EPS:
                 yield Variant(f"at eps {eps * 255:g}", base, "at", attacks | {"eps": eps}, key=eps == AT_EPS[0])
@@ -135,14 +142,15 @@ def trained(
     changes["crop"] = max(changes.get("crop", 224), int(getattr(start, "min_size", 1)))
     config = recipe.config(variant.method, **changes)
     out = work / f"{variant.base} {variant.name}.safetensors".replace(" ", "_").replace(":", "_")
-    images = rated_images(
-        open_dataset("livec", data / "livec"),
-        score_range_of(start, config),
-        lower_better=bool(getattr(start, "lower_better", False)),
-    )
+    span, lower = score_range_of(start, config), bool(getattr(start, "lower_better", False))
+    images = [
+        one
+        for group, source in enumerate(variant.sources)
+        for one in rated_images(open_dataset(source, data / source), span, lower_better=lower, group=group)
+    ]
     pool = ImagePool(images, config.crop, part=splitting(config.split))
     done = defenses.train(
-        config, start, pool, out, data=["livec"], resume=True, device=torch.device(device), report=log,
+        config, start, pool, out, data=list(variant.sources), resume=True, device=torch.device(device), report=log,
         licence="not for distribution",
     )  # fmt: skip
     facts = {"config": config.as_mapping(), "kept_step": done.kept_step, "steps": done.steps, "sha256": done.sha256}

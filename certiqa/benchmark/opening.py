@@ -59,7 +59,7 @@ class Opened:
                 "mos_range": list(one.mos_range),
                 "lower_better": one.lower_better,
                 "licence": one.licence,
-                "sha256": _digest([(r.name, r.mos, r.content, r.path.stat().st_size) for r in one.records]),
+                "sha256": _digest([(r.name, r.mos, r.content, _content(r.path)) for r in one.records]),
             }
             for one in self.data
             for wanted in self.config.data
@@ -234,6 +234,14 @@ def _data(wanted: Data, config: Config, folder: Path) -> DataSet:
         raise InputError.of("part", f"must be one with images; {wanted.name!r} has none in it", wanted.part)
     order = sorted(part.records, key=lambda record: (fold(record.name, 2**61, salt="benchmark:"), record.name))
     return dataclasses.replace(part, records=tuple(order[: config.agreement.images]))
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
 
 
 def _digest(values: Any) -> str:

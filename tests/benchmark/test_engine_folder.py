@@ -6,13 +6,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 
 from certiqa.benchmark.config import Config
 from certiqa.benchmark.distorted_samples import distorted_samples
 from certiqa.benchmark.folder import Folder
+from certiqa.benchmark.opening import Opened
 from certiqa.benchmark.result import Comparison
 from certiqa.benchmark.running import run
 from certiqa.errors import InputError
@@ -88,6 +92,18 @@ def test_other_weights_are_refused(finished, config, models, tmp_path):
     models["softer"].gain.data += 1
     with pytest.raises(InputError, match="'softened' of 'toy' was measured with others"):
         run(config, folder, models=models)
+
+
+def test_another_image_of_as_many_bytes_is_told_apart(config, tmp_path):
+    path = tmp_path / "a.bmp"
+    record = SimpleNamespace(name="a", mos=1.0, content="a", path=path)
+    data = [replace(distorted_samples(tmp_path / "samples"), records=(record,))]
+    found = []
+    for grey in (10, 11, 10):
+        Image.new("L", (8, 8), grey).save(path)
+        found.append(Opened.facts(SimpleNamespace(data=data, config=config))[0]["sha256"])
+    assert found[0] != found[1]
+    assert found[0] == found[2]
 
 
 def test_other_images_are_refused(finished, config, models, tmp_path):
