@@ -108,9 +108,9 @@ def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
         yield Variant("at lowered", base, "at", attacks | {"label_drop": 0.1})
         if base == "builtin" and tuned:
             for lam in TUNED_LAMBDAS:
-                yield Variant(f"nt lambda {lam:g} tuned", base, "nt", TUNED | {"lam": lam}, True, BOTH)
+                yield Variant(f"nt lambda {lam:g} tuned", base, "nt", TUNED | {"lam": lam}, sources=BOTH)
             yield Variant("clean tuned", base, "clean", TUNED | {"ramp": 0.0}, sources=BOTH)
-            yield Variant("at eps 1 tuned", base, "at", TUNED | attacks | {"eps": 1 / 255}, True, BOTH)
+            yield Variant("at eps 1 tuned", base, "at", TUNED | attacks | {"eps": 1 / 255}, sources=BOTH)
         if base == "builtin":
             for eps in AT_EPS:
                 yield Variant(f"at eps {eps * 255:g}", base, "at", attacks | {"eps": eps}, key=eps == AT_EPS[0])

@@ -8,9 +8,12 @@ And two figures: the frontier, and the training curves.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from frontier_search import predicted
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -152,24 +155,69 @@ def frontier() -> str:
     return _table(head, lines())
 
 
+def _searched() -> list[dict[str, Any]]:
+    text = (RESULTS / "frontier_search.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def search() -> str:
     """What the search on the development part found."""
 
     def lines() -> Iterator[str]:
-        text = (RESULTS / "frontier_search.jsonl").read_text(encoding="utf-8")
-        for r in map(json.loads, text.splitlines()):
+        for r in _searched():
             s = r["setting"]
             kind = f"{'unclipped, sizes jittered' if s['unclipped'] else 'clipped'}, dropout {s['dropout']:g}"
-            large = next(v for k, v in r.items() if k.startswith("psnr_at_half_sd_n"))
+            kind += f", consistency {s['consistency']:g}" * bool(s["consistency"])
+            kind += f", enlarged {s.get('zoom', 1)} times" * (s.get("zoom", 1) > 1)
             yield (
                 f"| {s['resolution']} | {s['low']:g} to {s['high']:g} | {s['steps']} | {kind} | "
                 f"{PARTS[r['data']]} | {r['sigma']:g} | {r['srocc_noisy']:.3f} | {r['sd_noise_over_sd_scores']:.3f} | "
-                f"{large:.1f} dB |"
+                + " | ".join(f"{predicted(r, n):.1f} dB" for n in SEARCHED)
+                + " |"
             )
 
     noise = "trained at sigma | steps | training"
-    found = "part (development) | sigma | SROCC, 4 draws | SD of a draw / SD of the scores | tau <= SD/2, predicted"
-    return _table(f"| resolution | {noise} | {found} |", lines())
+    found = "part (development) | sigma | SROCC, 4 draws | SD of a draw / SD of the scores"
+    return _table(f"| resolution | {noise} | {found} | n = 10 000 | n = 1 000 000 | any n |", lines())
+
+
+SEARCHED = (1e4, 1e6, math.inf)
+
+
+def search_best() -> str:
+    """The best SROCC of the search for every strength and n."""
+
+    def best(data: str, psnr: float, n: float) -> str:
+        found = [r for r in _searched() if r["data"] == data and predicted(r, n) <= psnr]
+        if not found:
+            return "-"
+        r = max(found, key=lambda r: r["srocc_noisy"])
+        return f"{r['srocc_noisy']:.3f} ({r['setting']['resolution']} pixels, sigma {r['sigma']:g})"
+
+    def lines() -> Iterator[str]:
+        for data, name in PARTS.items():
+            for psnr in (48.0, 45.0, 42.0, 40.0):
+                yield f"| {name} | {psnr:g} dB | " + " | ".join(best(data, psnr, n) for n in SEARCHED) + " |"
+
+    return _table("| part (development) | strength | n = 10 000 | n = 1 000 000 | any n |", lines())
+
+
+def candidate() -> str:
+    """Another network made for certificates, which does not ship, beside the one that does."""
+    text = (RESULTS / "frontier_candidate.jsonl").read_text(encoding="utf-8")
+    shipped = [row for row in rows() if row["defence"]["name"] == "certified"]
+    found = [("96 pixels, enlarged twice", json.loads(line)) for line in text.splitlines()]
+    found += [("`builtin-certified`, 192 pixels", row) for row in shipped]
+
+    def lines() -> Iterator[str]:
+        for name, r in sorted(found, key=lambda one: (one[1]["data"], -one[1]["certified"]["psnr_at_half_sd"])):
+            c = r["certified"]
+            yield (
+                f"| {PARTS[r['data']]} | {name} | {r['sigma']:g} | {estimate(r['agreement']['srocc'])} | "
+                f"{decibel(c['psnr_at_half_sd'])} | {c['images']}, n = {c['n']} |"
+            )
+
+    return _table("| part (validation) | network | sigma | SROCC | tau <= SD/2 up to | certificates |", lines())
 
 
 def bands() -> str:
@@ -338,6 +386,8 @@ BLOCKS = {
     "smoothing:frontier": frontier,
     "smoothing:attack": attacked,
     "smoothing:search": search,
+    "smoothing:search-best": search_best,
+    "smoothing:candidate": candidate,
     "smoothing:bands": bands,
 }
 DENOISER_BLOCKS = {"denoisers:published": published, "denoisers:development": development}
