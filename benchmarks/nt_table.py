@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from certiqa.benchmark import Comparison
+from certiqa.evaluation.correlation import Estimate
 
 __all__ = ["PUBLISHED", "tables", "write_tables"]
 
@@ -33,6 +37,8 @@ PUBLISHED = {
 printed there: rows 1 and 2 are taken to be FGSM and the perceptual attack, 3 and 4 UAP and Korhonen-You in an order
 that is not known."""
 
+COMPARISON = Path(__file__).resolve().parent.parent / "docs" / "comparison" / "comparison.json"
+PARTS = {"livec": "LIVEC", "agiqa3k": "AGIQA-3K"}
 ATTACKS = ("fgsm", "pgd", "perceptual", "uap", "korhonen", "square")
 
 
@@ -159,9 +165,30 @@ def _share(before: Row | None, after: Row | None) -> str:
     return f"{1 - other / one:.0%}"
 
 
+def beside_at(comparison: Comparison) -> str:
+    """The NT and the AT that ship, which agree with people about equally: a comparison's rows, adaptive attacks."""
+    budgets = sorted({one.budget for row in comparison.rows for one in row.attacked})
+    head = "| part | training | SROCC | " + " | ".join(f"APGD {budget}, in SD" for budget in budgets) + " |"
+    lines = [head, "|---" * (3 + len(budgets)) + "|"]
+    for row in comparison.rows:
+        if row.defence in ("undefended", "NT", "AT") and row.srocc is not None:
+            moved = {one.budget: one.rmse_in_sd for one in row.attacked if one.adaptive}
+            cells = [_estimate(row.srocc, 3), *(_estimate(moved.get(budget), 2) for budget in budgets)]
+            lines.append(f"| {PARTS[row.data]} | {row.defence} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _estimate(found: Estimate | None, places: int) -> str:
+    if found is None:
+        return "-"
+    ends = found.interval
+    return f"{found.value:.{places}f}" + (f" ({ends[0]:.{places}f} to {ends[1]:.{places}f})" if ends else "")
+
+
 def tables(rows: list[Row]) -> dict[str, str]:
     """The text of every marker of the document."""
-    found = {"nt-published": published()}
+    compared = Comparison.from_dict(json.loads(COMPARISON.read_text(encoding="utf-8")))
+    found = {"nt-published": published(), "nt-beside-at": beside_at(compared)}
     for base in sorted({row["identity"]["base"] for row in rows}):
         preset = ", ".join(sorted({r["identity"]["preset"] for r in rows if r["identity"]["base"] == base}))
         strength = ("FGSM / PGD, RMSE(before, after) at eps:", strength_table(rows, base))
