@@ -18,15 +18,17 @@ def draw(rows: list[dict[str, Any]], base: str, path: Path) -> None:
     Models whose scores have an SD below CONSTANT are left out: they have become constants.
     """
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
         if row["identity"]["base"] == base:
             found.setdefault(row["identity"]["variant"], {})[row["identity"]["row"]] = row
-    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    shown: dict[int, str] = {}
     for axes, (attack, title) in zip(figure.subplots(1, len(ATTACKS), sharey=True), ATTACKS.items(), strict=True):
-        for number, (variant, here) in enumerate(found.items()):
+        for number, (variant, here) in enumerate(found.items(), 1):
             if "clean" not in here or attack not in here:
                 continue
             srocc = here["clean"]["agreement"]["srocc"]
@@ -38,10 +40,14 @@ def draw(rows: list[dict[str, Any]], base: str, path: Path) -> None:
             ends = [[srocc["value"] - low], [high - srocc["value"]]]
             colour = COLOURS.get(kind, "#CC79A7")
             axes.errorbar([x], [srocc["value"]], yerr=ends, fmt="o", ms=4, color=colour, elinewidth=0.4)
-            label = variant.removeprefix("nt ").replace("lambda ", "λ=")
             axes.annotate(
-                label, (x, srocc["value"]), fontsize=6, xytext=(4, 4 - 12 * (number % 2)), textcoords="offset points"
+                str(number),
+                (x, srocc["value"]),
+                fontsize=7,
+                xytext=(4, 3 - 9 * (number % 2)),
+                textcoords="offset points",
             )
+            shown[number] = variant.replace("lambda ", "λ=")
         axes.set(title=title, xlabel="RMSE(before, after) / SD, log scale")
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -49,4 +55,7 @@ def draw(rows: list[dict[str, Any]], base: str, path: Path) -> None:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.grid(alpha=0.25)
     figure.axes[0].set_ylabel("SROCC without attack")
+    names = [f"{number}  {name}" for number, name in sorted(shown.items())]
+    empty = [Line2D([], [], ls="") for _ in names]
+    figure.legend(empty, names, loc="outside right upper", fontsize=7, handlelength=0, handletextpad=0)
     figure.savefig(path, dpi=150, metadata={"Software": None})

@@ -191,9 +191,10 @@ def tables(rows: list[Row]) -> dict[str, str]:
     found = {"nt-published": published(), "nt-beside-at": beside_at(compared)}
     for base in sorted({row["identity"]["base"] for row in rows}):
         preset = ", ".join(sorted({r["identity"]["preset"] for r in rows if r["identity"]["base"] == base}))
-        strength = ("FGSM / PGD, RMSE(before, after) at eps:", strength_table(rows, base))
-        parts = (f"Base {base}, preset {preset}.", main_table(rows, base), relative(rows, base), *strength)
-        parts = (*parts, other_table(rows, base))
+        parts = [f"Base {base}, preset {preset}.", main_table(rows, base), relative(rows, base)]
+        if any(row["identity"]["row"] == "strength" for row in rows if row["identity"]["base"] == base):
+            parts += ["FGSM / PGD, RMSE(before, after) at eps:", strength_table(rows, base)]
+        parts.append(other_table(rows, base))
         found["nt-results"] = "\n\n".join((found.get("nt-results", ""), *parts)).strip()
     return found
 
