@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from certiqa.evaluation.averages import median, upper_quantile
 from certiqa.evaluation.bootstrap import Resamples
 from certiqa.evaluation.changes import estimate_of
 from certiqa.evaluation.correlation import Estimate
+from certiqa.evaluation.weighted import Statistic
 from certiqa.statistics.percentile import linf_step
 
 __all__ = ["certified_of"]
@@ -37,66 +38,62 @@ def certified_of(
         sd: standard deviation of the row's scores.
         how: confidence, resamples and seed of the intervals.
     """
-    sample = Resamples.of(len(certificates), contents, resamples=how["resamples"], seed=how["seed"])
-
-    def middle(values: list[float]) -> Estimate | None:
-        """The median; without an interval where some values are infinite, None where the median itself is."""
-        x = np.array(values)
-        if np.isfinite(x).all():
-            return estimate_of(median(x), sample, how["confidence"])
-        value = float(np.median(np.sort(x)))
-        return Estimate(value, None) if math.isfinite(value) else None
-
-    def high(values: list[float]) -> Estimate | None:
-        """The 90th percentile; without an interval where some values are infinite, None where it is itself."""
-        x = np.array(values)
-        if np.isfinite(x).all():
-            return estimate_of(upper_quantile(x, HIGH), sample, how["confidence"])
-        value = float(upper_quantile(x, HIGH)(np.ones((1, len(x)), np.uint8))[0])
-        return Estimate(value, None) if math.isfinite(value) else None
-
-    def part(values: list[bool]) -> Estimate:
-        """A share; the images of a content count as one trial, so the interval is rather too long than too short."""
-        from statsmodels.stats.proportion import proportion_confint
-
-        share = float(np.mean(values))
-        low, up = proportion_confint(share * sample.contents, sample.contents, 1 - how["confidence"], method="beta")
-        return Estimate(share, (float(low), float(up)))
-
+    resamples = Resamples.of(len(certificates), contents, resamples=how["resamples"], seed=how["seed"])
+    sample = _Sample(resamples, how["confidence"])
     radii = [float(one.radius(sd / 2)) for one in certificates]
     psnrs = [one.psnr(radius) if radius > 0 else math.inf for one, radius in zip(certificates, radii, strict=True)]
+    largest = max((radius for radius in radii if math.isfinite(radius)), default=0.0)
     return Certified(
         images=len(certificates),
         n=config.certificates.n,
         alpha=config.certificates.alpha,
-        at=tuple(_at(Size.parse(text), certificates, _Sums(middle, high, part), sd) for text in config.certificates.at),
-        eps_at_half_sd=middle(radii) or Estimate(max((r for r in radii if math.isfinite(r)), default=0.0), None),
-        psnr_at_half_sd=middle(psnrs),
+        at=tuple(_at(Size.parse(text), certificates, sample, sd) for text in config.certificates.at),
+        eps_at_half_sd=sample.median(radii) or Estimate(largest, None),
+        psnr_at_half_sd=sample.median(psnrs),
     )
 
 
 @dataclass(frozen=True)
-class _Sums:
-    """What is made of the values of all images."""
+class _Sample:
+    """What is made of one value per image; without an interval where some are infinite, None where the figure is."""
 
-    middle: Callable[[list[float]], Estimate | None]
-    high: Callable[[list[float]], Estimate | None]
-    part: Callable[[list[bool]], Estimate]
+    resamples: Resamples
+    confidence: float
+
+    def median(self, values: list[float]) -> Estimate | None:
+        return self._of(median(np.array(values)), values)
+
+    def high(self, values: list[float]) -> Estimate | None:
+        return self._of(upper_quantile(np.array(values), HIGH), values)
+
+    def _of(self, statistic: Statistic, values: list[float]) -> Estimate | None:
+        if np.isfinite(values).all():
+            return estimate_of(statistic, self.resamples, self.confidence)
+        value = float(statistic(np.ones((1, len(values)), np.uint8))[0])
+        return Estimate(value, None) if math.isfinite(value) else None
+
+    def share(self, values: list[bool]) -> Estimate:
+        """The images of a content count as one trial, so the interval is rather too long than too short."""
+        from statsmodels.stats.proportion import proportion_confint
+
+        value, trials = float(np.mean(values)), self.resamples.contents
+        low, high = proportion_confint(value * trials, trials, 1 - self.confidence, method="beta")
+        return Estimate(value, (float(low), float(high)))
 
 
-def _at(size: Size, certificates: Sequence[Certificate], sums: _Sums, sd: float) -> AtEps:
+def _at(size: Size, certificates: Sequence[Certificate], sample: _Sample, sd: float) -> AtEps:
     eps = [size.length(one) for one in certificates]
     pairs = list(zip(certificates, eps, strict=True))
     taus = [float(one.tau(e)) for one, e in pairs]
-    tau = sums.middle(taus)
+    tau = sample.median(taus)
     return AtEps(
         name=size.text,
         eps=float(np.median(eps)),
         psnr=float(np.median([one.psnr(e) for one, e in pairs])),
         linf_grey=float(np.median([255 * linf_step(e, one.dimension) for one, e in pairs])),
         tau=tau,
-        tau_p90=sums.high(taus),
+        tau_p90=sample.high(taus),
         tau_over_sd=tau.value / sd if tau is not None and sd > 0 else None,
-        deployed=sums.middle([float(one.tau(e, statement="deployed")) for one, e in pairs]),
-        proved=sums.part([bool(one.bounds(e).certified) for one, e in pairs]),
+        deployed=sample.median([float(one.tau(e, statement="deployed")) for one, e in pairs]),
+        proved=sample.share([bool(one.bounds(e).certified) for one, e in pairs]),
     )
