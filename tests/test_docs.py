@@ -17,8 +17,8 @@ def test_tables_are_those_of_the_result_files():
 
 def test_a_changed_number_is_noticed(tmp_path):
     copy = tmp_path / "project"
-    scripts = ("tables", "smoothing_tables", "attack_tables", "attack_effects", "effect_tables")
-    for name in ("README.md", *(f"benchmarks/{script}.py" for script in scripts)):
+    scripts = (path.name for path in (ROOT / "benchmarks").glob("*.py"))
+    for name in ("README.md", *(f"benchmarks/{script}" for script in scripts)):
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         (copy / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
     (copy / "benchmarks" / "results").symlink_to(ROOT / "benchmarks" / "results")
