@@ -112,7 +112,7 @@ def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
         yield Variant("at lowered", base, "at", attacks | {"label_drop": 0.1})
         if base == "builtin" and tuned:
             for lam in TUNED_LAMBDAS:
-                yield Variant(f"nt lambda {lam:g} tuned", base, "nt", TUNED | {"lam": lam}, sources=BOTH)
+                yield Variant(f"nt lambda {lam:g} tuned", base, "nt", TUNED | {"lam": lam}, lam == STRONG, BOTH)
             yield Variant(f"nt lambda {lam:g} soup", base, "nt", SOUP | {"lam": lam}, members=6)
         if base == "builtin":
             for eps in AT_EPS:
