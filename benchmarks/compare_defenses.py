@@ -97,8 +97,11 @@ def judged(comparison: Comparison) -> None:
     made = {key: value for key, value in reach.items() if key[0] == "certified metric"}
     others = {key: value for key, value in reach.items() if key not in made}
     claims = {
-        "certificates at the native resolution are of attacks weaker than one grey level": min(others.values()) > GREY,
-        "only the metric made for certificates reaches attacks of a grey level": max(made.values()) < GREY,
+        "certificates at the native resolution are of attacks weaker than one grey level": all(
+            value > GREY for value in others.values()
+        ),
+        "only the metric made for certificates reaches attacks of a grey level": bool(made)
+        and all(value < GREY for value in made.values()),
     }
     wrong = [claim for claim, holds in claims.items() if not holds]
     if wrong:

@@ -3,8 +3,8 @@
     python benchmarks/frontier_search.py --data ../shared/data --init out/builtin/pretrained.safetensors
 
 Runs benchmarks/train_noise.py --dev for every setting of SETTINGS that has no line yet in --out, and adds what the
-development part says of it there: SROCC of the mean of four draws, the SD of one draw over
-the SD of the scores, and from the two the PSNR at which a score that moves linearly would keep tau <= SD/2 (for n so
+development part says of it there: SROCC of the mean of four draws, the SD of one draw over the SD of the scores, and
+from the two the PSNR at which a score that moves linearly would keep tau <= SD/2 (for n so
 large that the radius is not what limits it, and for --n). No image of the validation part is read: the settings that
 ship are chosen here, and measured on validation by denoised_smoothing.py.
 """
@@ -25,7 +25,6 @@ from certiqa.statistics.bands import one_sided_local_level
 from certiqa.statistics.ranks import lower_rank
 
 ROOT = Path(__file__).resolve().parents[1]
-SIDE = 512
 ALPHA = 1e-3
 
 
@@ -118,14 +117,11 @@ def summary(setting: Setting, log: list[dict[str, Any]], n: int) -> list[dict[st
             continue
         sigma = record["sigma"]
         for source, seen in record["dev"].items():
-            r = 0.5 / seen["sd_noise_over_sd_scores"]
-            norm = setting.resolution / SIDE
-            psnr = [20 * math.log10(math.sqrt(3) * SIDE * norm / (sigma * x)) for x in (r, min(r, radius(n)))]
-            found.append({
-                "setting": asdict(setting), "name": setting.name, "data": source, "sigma": sigma,
-                **seen, "radius_over_sigma": round(r, 3),
-                "psnr_at_half_sd": round(psnr[0], 2), f"psnr_at_half_sd_n{n}": round(psnr[1], 2),
-            })  # fmt: skip
+            line = {"setting": asdict(setting), "name": setting.name, "data": source, "sigma": sigma, **seen}
+            line["radius_over_sigma"] = round(0.5 / seen["sd_noise_over_sd_scores"], 3)
+            line["psnr_at_half_sd"] = round(predicted(line, math.inf), 2)
+            line[f"psnr_at_half_sd_n{n}"] = round(predicted(line, n), 2)
+            found.append(line)
     return found
 
 
@@ -151,12 +147,11 @@ def main(argv: list[str]) -> None:
             script = str(ROOT / "benchmarks" / "train_noise.py")
             subprocess.run([sys.executable, script, *setting.command(args)], check=True, stdout=subprocess.DEVNULL)
         records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        with args.out.open("a", encoding="utf-8") as file:
-            for line in summary(setting, records, args.n):
-                file.write(json.dumps(line | {"command": command}) + "\n")
-                print(
-                    line["name"], line["data"], line["sigma"], line["srocc_noisy"], line["psnr_at_half_sd"], flush=True
-                )
+        lines = summary(setting, records, args.n)
+        with args.out.open("a", encoding="utf-8") as file:  # in one write, so that a name stands for all of its lines
+            file.write("".join(json.dumps(line | {"command": command}) + "\n" for line in lines))
+        for one in lines:
+            print(*(one[key] for key in ("name", "data", "sigma", "srocc_noisy", "psnr_at_half_sd")), flush=True)
 
 
 if __name__ == "__main__":

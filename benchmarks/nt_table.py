@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from smoothing_tables import PARTS, estimate
+
 from certiqa.benchmark import Comparison
-from certiqa.evaluation.correlation import Estimate
 
 __all__ = ["PUBLISHED", "tables", "write_tables"]
 
@@ -38,7 +39,6 @@ printed there: rows 1 and 2 are taken to be FGSM and the perceptual attack, 3 an
 that is not known."""
 
 COMPARISON = Path(__file__).resolve().parent.parent / "docs" / "comparison" / "comparison.json"
-PARTS = {"livec": "LIVEC", "agiqa3k": "AGIQA-3K"}
 ATTACKS = ("fgsm", "pgd", "perceptual", "uap", "korhonen", "square")
 
 
@@ -173,16 +173,10 @@ def beside_at(comparison: Comparison) -> str:
     for row in comparison.rows:
         if row.defence in ("undefended", "NT", "AT") and row.srocc is not None:
             moved = {one.budget: one.rmse_in_sd for one in row.attacked if one.adaptive}
-            cells = [_estimate(row.srocc, 3), *(_estimate(moved.get(budget), 2) for budget in budgets)]
+            cells = [estimate(row.srocc.to_dict())]
+            cells += [estimate(one.to_dict(), 2) if (one := moved[budget]) else "-" for budget in budgets]
             lines.append(f"| {PARTS[row.data]} | {row.defence} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def _estimate(found: Estimate | None, places: int) -> str:
-    if found is None:
-        return "-"
-    ends = found.interval
-    return f"{found.value:.{places}f}" + (f" ({ends[0]:.{places}f} to {ends[1]:.{places}f})" if ends else "")
 
 
 def tables(rows: list[Row]) -> dict[str, str]:

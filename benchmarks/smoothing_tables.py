@@ -47,10 +47,10 @@ def defence(row: Row) -> str:
     return f"{name}, {side} pixels" if name == "certified" else name
 
 
-def estimate(row: Row) -> str:
+def estimate(row: Row, places: int = 3) -> str:
     """A value with its interval."""
     low, high = row["interval"]
-    return f"{row['value']:.3f} ({low:.3f} to {high:.3f})"
+    return f"{row['value']:.{places}f} ({low:.{places}f} to {high:.{places}f})"
 
 
 def decibel(value: float) -> str:

@@ -20,8 +20,6 @@ from certiqa.evaluation.alarms import Soundness
 
 __all__ = ["Ran", "check_part", "run", "write_results"]
 
-_SHORT = "memory ran out: use a smaller batch, smaller images or fewer processes"
-
 
 @dataclass(frozen=True)
 class Ran:
@@ -126,7 +124,7 @@ def _do(
     progress: Callable[[int, int], object],
 ) -> tuple[tuple[str, str], ...]:
     from certiqa.benchmark.work import Worker
-    from certiqa.smoothing.base import is_out_of_memory
+    from certiqa.smoothing.base import OUT_OF_MEMORY, is_out_of_memory
 
     worker, failed = Worker(there, folder), []
     for number, cell in enumerate(todo, 1):
@@ -136,7 +134,7 @@ def _do(
             short = is_out_of_memory(error)
             if not (short or isinstance(error, CertiqaError)) or not folder.writable():
                 raise
-            reason = f"{_SHORT} ({type(error).__name__})" if short else " ".join(str(error).split())
+            reason = f"{OUT_OF_MEMORY} ({type(error).__name__})" if short else " ".join(str(error).split())
             what = f"{_words(cell)} of {cell.subject.label} on {cell.data.name}, image {cell.record.name}"
             failed.append((what, reason))
             told(f"{what}: {reason}")

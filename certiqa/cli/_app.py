@@ -28,9 +28,6 @@ Examples:
 """
 
 
-OUT_OF_MEMORY = "Memory ran out. Use smaller images, a smaller batch, or fewer processes at a time"
-
-
 class _OneLineErrors(TyperGroup):
     """A group whose errors are one line each and whose commands return the exit code."""
 
@@ -52,16 +49,18 @@ class _OneLineErrors(TyperGroup):
             code = INTERRUPTED
         except Exception as error:
             message = getattr(error, "format_message", None)  # typer's own, whichever parser it brings along
-            if message is None and not _out_of_memory(error):
+            text = message() if message else _out_of_memory(error)
+            if text is None:
                 raise
-            code = complain(message() if message else f"{OUT_OF_MEMORY} ({type(error).__name__}).")
+            code = complain(text)
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _out_of_memory(error: Exception) -> bool:
-    from certiqa.smoothing.base import is_out_of_memory
+def _out_of_memory(error: Exception) -> str | None:
+    """What to say of it; None where it is another error."""
+    from certiqa.smoothing.base import OUT_OF_MEMORY, is_out_of_memory
 
-    return is_out_of_memory(error)
+    return f"{OUT_OF_MEMORY} ({type(error).__name__})." if is_out_of_memory(error) else None
 
 
 app = typer.Typer(

@@ -27,9 +27,11 @@ from certiqa.trial.models import load_model
 __all__ = ["run"]
 
 _OF_METHOD = {
-    "nt": ("lam", "norm", "power"),
-    "at": ("eps", "attack_steps", "step_size", "adversarial", "label_drop"),
+    "ramp": ("nt", "at"),
+    **dict.fromkeys(("lam", "norm", "power"), ("nt",)),
+    **dict.fromkeys(("eps", "attack_steps", "step_size", "adversarial", "label_drop"), ("at",)),
 }
+"""Settings that are of some methods only."""
 _OPTIONS = {"lam": "lambda", "task_loss": "loss"}
 
 
@@ -109,22 +111,18 @@ def _pool(sets: Sequence[DataSet], metric: Any, config: DefenseConfig) -> ImageP
 
 def _say_beginning(pool: ImagePool, world: int, used: Recipe | None, method: str) -> None:
     if used is not None:
-        guessed = [name for name in used.unknown if method == "nt" or name not in _OF_METHOD["nt"]]
+        guessed = [name for name in used.unknown if method in _OF_METHOD.get(name, (method,))]
         typer.echo(f"recipe {used.name}: {used.note} Not published: {', '.join(guessed)}.")
     apart = f"{len(pool.development)} kept apart"
     typer.echo(f"{len(pool.fit)} images to train on, {apart} for early stopping; {world} process(es)")
 
 
 def _check_method(method: str, given: Mapping[str, Any]) -> None:
-    if given.get("ramp") and method not in _OF_METHOD:
-        rule = f"must not be given for --method {method}: it is a setting of nt and at"
-        raise InputError.of("--ramp", rule, given["ramp"])
-    for owner, fields in _OF_METHOD.items():
-        for name in fields:
-            if name in given and method != owner:
-                option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
-                rule = f"must not be given for --method {method}: it is a setting of {owner}"
-                raise InputError.of(option, rule, given[name])
+    for name, owners in _OF_METHOD.items():
+        if name in given and method not in owners:
+            option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
+            rule = f"must not be given for --method {method}: it is a setting of {' and '.join(owners)}"
+            raise InputError.of(option, rule, given[name])
 
 
 def _recipe(name: str | None, model: str) -> Recipe | None:

@@ -106,6 +106,10 @@ def _call(role: str, function: Callable[..., Any], images: Tensor, *more: Any) -
         raise ModelError(f"{message}: {text[:300]}{'.' if hint else ''}{hint}") from error
 
 
+OUT_OF_MEMORY = "memory ran out: use smaller images, a smaller batch, or fewer processes at a time"
+"""For what is not sampled, where a smaller batch is tried first."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception means that memory ran out, on the CPU or on a GPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

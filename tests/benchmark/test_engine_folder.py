@@ -207,7 +207,7 @@ def test_a_lack_of_memory_fails_one_figure(given, models, tmp_path, kind):
     given["attacks"]["images"] = 0
     ran = run(Config.of(given), tmp_path, models={"toy": Large().eval()})
     assert 0 < len(ran.failed) < 12
-    assert all(f"memory ran out: use a smaller batch, smaller images or fewer processes "
+    assert all(f"memory ran out: use smaller images, a smaller batch, or fewer processes at a time "
                f"({kind.__name__})" == reason for _, reason in ran.failed)  # fmt: skip
 
 
