@@ -53,7 +53,7 @@ PRESETS = {
     "cpu": Preset(
         {"steps": 400, "batch": 8, "validate_every": 100, "validation_images": 64, "checkpoint_every": 50},
         images=0, one_step=64, attacked=16, steps=15, queries=100, uap=32, pairs=8, certified=6, n=400,
-        strengths=(1, 2, 4, 8), dtype="bfloat16",
+        strengths=(1, 2, 4, 8),
     ),
     "full": Preset(
         {"epochs": 16, "crops_per_image": 25, "validate_every": 500, "validation_images": 128, "checkpoint_every": 500},

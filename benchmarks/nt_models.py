@@ -70,9 +70,9 @@ class TrainableEonss(Eonss):
 class Variant:
     """One trained model: its name, its base, the method and the settings that differ from the recipe.
 
-    ``method`` None is the base as it is; a ``key`` variant is measured in full by the preset cpu. ``sources`` are the
+    ``method`` None is the start as it is; a ``key`` variant is measured in full by the preset cpu. ``sources`` are the
     data sets it is trained on. With more than one of ``members``, so many trainings with other seeds, and the mean of
-    their weights.
+    their weights. ``start`` is what the training begins with, if it is not the base: a metric of the same network.
     """
 
     name: str
@@ -82,6 +82,7 @@ class Variant:
     key: bool = False
     sources: tuple[str, ...] = ("livec",)
     members: int = 1
+    start: str | None = None
 
 
 BOTH = ("livec", "agiqa3k")
@@ -93,6 +94,14 @@ TUNED: dict[str, Any] = {
 SOUP: dict[str, Any] = {"lam": 3e-5, "lr": 2e-4, "steps": 600, "ramp": 0.5}
 """Several of these, and the mean of their weights; on LIVE In the Wild alone."""
 TUNED_LAMBDAS = (1e-4, 3e-5)
+FIRST_NOISE = "builtin-noise"
+"""The built-in network after a long training under noise (train_noise.py): NT goes on from there."""
+AFTER_NOISE: dict[str, Any] = {
+    "task_loss": "agreement", "weight_decay": 0.05, "batch": 16, "steps": 800, "ramp": 0.3, "validate_every": 200,
+    "validation_images": 96, "checkpoint_every": 100,
+}  # fmt: skip
+"""NT that goes on from FIRST_NOISE, on both data sets, with a loss that minds the order of the pairs."""
+AFTER_NOISE_LAMBDAS = (6e-6, 1e-5)
 
 
 def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
@@ -111,6 +120,10 @@ def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
         yield Variant("noise", base, "noise", {"sigma": 0.12}, key=True)
         yield Variant("at lowered", base, "at", attacks | {"label_drop": 0.1})
         if base == "builtin" and tuned:
+            yield Variant("noise first", base, None, key=True, start=FIRST_NOISE)
+            for lam in AFTER_NOISE_LAMBDAS:
+                changes = AFTER_NOISE | {"lam": lam}
+                yield Variant(f"nt lambda {lam:g} after noise", base, "nt", changes, True, BOTH, start=FIRST_NOISE)
             for lam in TUNED_LAMBDAS:
                 yield Variant(f"nt lambda {lam:g} tuned", base, "nt", TUNED | {"lam": lam}, lam == STRONG, BOTH)
             yield Variant(f"nt lambda {SOUP['lam']:g} soup", base, "nt", SOUP, members=6)
@@ -137,7 +150,7 @@ def trained(
     variant: Variant, data: Path, work: Path, settings: dict[str, Any], split: str, device: str, log: Any
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The variant's model, trained now or before; and how that went."""
-    start = base_model(variant.base, device, data, split)
+    start = base_model(variant.start or variant.base, device, data, split)
     if variant.method is None:
         return start, {}
     recipe = defenses.recipe(variant.base) if variant.base != "eonss" else defenses.recipe("builtin")

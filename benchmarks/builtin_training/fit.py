@@ -18,6 +18,7 @@ from torch.nn import functional
 from builtin_training.network import TrainingNet, Zoomed, folded
 from builtin_training.optimise import Optimiser
 from builtin_training.pictures import SOURCES, Picture, Rated, crop, endless, to_tensor
+from certiqa.defenses.losses import order_loss, plcc_loss
 from certiqa.metrics.builtin import BuiltinMetric
 
 __all__ = ["LARGE", "PHASES", "POLISH_RATE", "TWO_SCALE_RATE", "Noise", "Phase", "fit", "predict", "stretch"]
@@ -76,14 +77,11 @@ class Maps(nn.Module):
 def set_loss(scores: Tensor, mapped: Tensor, targets: Tensor) -> Tensor:
     """For the images of one data set: (1 - PLCC) / 2, plus the scaled squared error, plus the order of the pairs.
 
-    The order is a cross-entropy of Bradley-Terry probabilities: every pair counts alike, so the crowded middle of the
-    scale is not drowned by a few very bad images. All three are least where the scores equal the targets.
+    As certiqa.defenses.losses.agreement_loss, but for the map to the data set's own scale. In the order every pair
+    counts alike, so the crowded middle of the scale is not drowned by a few very bad images.
     """
-    a, b = scores - scores.mean(), targets - targets.mean()
-    plcc = (a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-6)
-    chance = torch.sigmoid((targets[:, None] - targets) / RANK_SCALE)
-    order = functional.binary_cross_entropy_with_logits((scores[:, None] - scores) / RANK_SCALE, chance)
-    return (1 - plcc) / 2 + functional.mse_loss(mapped / 20, targets / 20) / 2 + order
+    error = functional.mse_loss(mapped / 20, targets / 20)
+    return plcc_loss(scores, targets) + error / 2 + order_loss(scores, targets, RANK_SCALE)
 
 
 def fit(

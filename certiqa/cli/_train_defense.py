@@ -45,7 +45,7 @@ def defense(
     std: Annotated[str | None, typer.Option(help=_STD)] = None,
     norm: Annotated[str | None, typer.Option(help="l1 or l2 (nt).")] = None,
     power: Annotated[int | None, typer.Option(help="2: squared norms, as published; 1 (nt).")] = None,
-    loss: Annotated[str | None, typer.Option(help="mae, mse, plcc or norm-in-norm.")] = None,
+    loss: Annotated[str | None, typer.Option(help="mae, mse, plcc, norm-in-norm or agreement.")] = None,
     sigma: Annotated[float | None, typer.Option(help="Gaussian noise on every window, for any method.")] = None,
     eps: Annotated[float | None, typer.Option(help="l_inf radius in [0, 1] (at).")] = None,
     attack_steps: Annotated[int | None, typer.Option(help="Steps of the attack (at).")] = None,

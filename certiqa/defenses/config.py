@@ -38,7 +38,8 @@ class DefenseConfig:
             after that division.
         norm: "l1" or "l2".
         power: 2: the mean of the squared norms, as published; 1: the mean of the norms.
-        task_loss: "mae", "mse", "plcc" or "norm-in-norm".
+        task_loss: "mae", "mse", "plcc", "norm-in-norm" or "agreement" (:func:`certiqa.defenses.losses.agreement_loss`).
+            The last three compare the images of a batch with each other, those of each data set by themselves.
         score_range: what the ends of the human scores' scale become; None: the metric's own range, or, if it states
             none, (0, 100). A metric whose lower scores are better gets them turned round.
         scratch: begin with fresh weights of the seed instead of the metric's own.

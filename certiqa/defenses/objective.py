@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from certiqa.defenses.config import DefenseConfig
 from certiqa.defenses.gradient_norm import GradientNorm
-from certiqa.defenses.losses import couples, task_loss
+from certiqa.defenses.losses import couples, task_loss, within_groups
 from certiqa.defenses.modes import evaluating, is_training
 from certiqa.defenses.pgd import lowered, worst_images
 from certiqa.defenses.windows import Windows
@@ -85,7 +85,7 @@ class Objective:
         if self.config.method == "nt":
             return self._flattened(network, windows, gather, world, strength)
         scores = self.scores(network, windows.images)
-        task = self._task(scores, windows.mos, gather)
+        task = self._task(scores, windows.mos, windows.groups, gather)
         return Terms(self._share(task, world), task.detach(), scores.detach(), windows.mos)
 
     def scores(self, network: nn.Module, images: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class Objective:
         with torch.enable_grad():
             scores = self.scores(network, images)
         norms = penalty.norms(network, images, scores if shared else None)
-        task = self._task(scores, windows.mos, gather)
+        task = self._task(scores, windows.mos, windows.groups, gather)
         total = self._share(task, world) + lam * norms.pow(penalty.power).mean() / world
         return Terms(total, task.detach(), scores.detach(), windows.mos, norms.detach())
 
@@ -129,17 +129,23 @@ class Objective:
             mos, images, changed, eps=config.eps, drop=config.label_drop * self.span, lower_better=self.lower_better
         )
         scores = self.scores(network, changed)
-        task = self._task(scores, labels, gather)
+        task = self._task(scores, labels, windows.groups, gather)
         if config.adversarial < 1:
-            clean = self._task(self.scores(network, images), mos, gather)
+            clean = self._task(self.scores(network, images), mos, windows.groups, gather)
             task = config.adversarial * task + (1 - config.adversarial) * clean
         return Terms(self._share(task, world), task.detach(), scores.detach(), labels)
 
-    def _task(self, scores: Tensor, mos: Tensor, gather: Gather) -> Tensor:
-        loss = task_loss(self.config.task_loss)
+    def task_loss(self, scores: Tensor, mos: Tensor, groups: Tensor) -> Tensor:
+        """() of scores, human scores and the data sets they belong to, (B,) each."""
+        loss = task_loss(self.config.task_loss, self.span)
         if couples(self.config.task_loss):
-            return loss(gather(scores), gather(mos).to(scores.dtype))
+            return within_groups(loss, scores, mos.to(scores.dtype), groups)
         return loss(scores, mos.to(scores.dtype))
+
+    def _task(self, scores: Tensor, mos: Tensor, groups: Tensor, gather: Gather) -> Tensor:
+        if couples(self.config.task_loss):
+            scores, mos, groups = gather(scores), gather(mos), gather(groups)
+        return self.task_loss(scores, mos, groups)
 
     def _share(self, task: Tensor, world: int) -> Tensor:
         """A mean over the share counts 1/world of the batch's; a loss of the whole batch has this share's gradient."""

@@ -25,8 +25,8 @@ def scaled_lambda(lam: float, task_loss: TaskLoss, factor: float, *, power: int 
     """The lambda that weighs penalty against task loss as before, if all scores are multiplied by ``factor``.
 
     The penalty grows by factor^power, the task loss by factor (mae), factor^2 (mse) or not at all (plcc,
-    norm-in-norm). So with power 2 a lambda for "mae" and scores on 0-100 becomes 100 times as large for scores on 0-1,
-    and one for "mse" stays.
+    norm-in-norm, agreement). So with power 2 a lambda for "mae" and scores on 0-100 becomes 100 times as large for
+    scores on 0-1, and one for "mse" stays.
 
     Raises:
         InputError: ``factor`` or ``lam`` is not above 0, or no such loss.

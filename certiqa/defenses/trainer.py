@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from certiqa.defenses.config import DefenseConfig
 from certiqa.defenses.gradient_norm import gradient_norm
-from certiqa.defenses.losses import rank_correlation, root_mean_square_error, task_loss
+from certiqa.defenses.losses import rank_correlation, root_mean_square_error
 from certiqa.defenses.modes import evaluating
 from certiqa.defenses.objective import Objective, Terms
 from certiqa.defenses.seeded import seeded
@@ -116,7 +116,7 @@ class Trainer:
         return float(f"{value:.6g}")
 
     def _looked(self, count: int) -> dict[str, float]:
-        totals, clean, mos, scores, labels, norms = [], [], [], [], [], []
+        totals, clean, mos, scores, labels, groups, norms = [], [], [], [], [], [], []
         for windows in self._development(count):
             terms = self.objective(self.network, windows)
             with torch.no_grad():
@@ -126,10 +126,11 @@ class Trainer:
             mos.append(windows.mos)
             scores.append(terms.scores)
             labels.append(terms.labels)
+            groups.append(windows.groups)
         seen, wanted, said = torch.cat(clean).float(), torch.cat(mos), torch.cat(scores)
         return {
             "loss": sum(totals) / count,
-            "task": float(task_loss(self.config.task_loss)(said, torch.cat(labels).to(said.dtype))),
+            "task": float(self.objective.task_loss(said, torch.cat(labels), torch.cat(groups))),
             "srocc": rank_correlation(seen, wanted),
             "rmse": root_mean_square_error(seen, wanted),
             "gradient": float(torch.cat(norms).mean()) if norms else math.nan,

@@ -24,11 +24,13 @@ class Windows:
     Attributes:
         images: (B, 3, C, C) in [0, 1], with noise if the config says so.
         mos: (B,), human scores on the scale of the metric.
+        groups: (B,), the number of the data set of each: human scores are compared within one only.
         start: (B, 3, C, C) in [-1, 1], uniform: where an attack of radius 1 starts; None where there is no attack.
     """
 
     images: Tensor
     mos: Tensor
+    groups: Tensor
     start: Tensor | None
 
     def __len__(self) -> int:
@@ -117,7 +119,8 @@ def _windows(
         for row, address in zip(start, addresses, strict=True):
             row.uniform_(-1, 1, generator=_torch_generator(config, "start", address, device))
     mos = torch.tensor([pool.images[i].mos for i in chosen], dtype=torch.float32, device=device)
-    return Windows(images, mos, start)
+    groups = torch.tensor([pool.images[i].group for i in chosen], device=device)
+    return Windows(images, mos, groups, start)
 
 
 def _torch_generator(config: DefenseConfig, what: str, address: str, device: torch.device) -> torch.Generator:

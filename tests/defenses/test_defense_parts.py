@@ -1,5 +1,6 @@
 """The pieces of the training: losses, the inner attack, labels, graphs, windows, splits, recipes, settings."""
 
+import itertools
 import json
 import math
 from dataclasses import fields, replace
@@ -15,7 +16,15 @@ from certiqa.data.sets.record import Record
 from certiqa.defenses import METHODS, RECIPES, DefenseConfig, GradientNorm, recipe, scaled_lambda
 from certiqa.defenses.graph import check_gradient, where_it_breaks
 from certiqa.defenses.livec_split import is_nt_test, nt_part_of, nt_test_part, splitting, training_names
-from certiqa.defenses.losses import plcc_loss, rank_correlation, task_loss
+from certiqa.defenses.losses import (
+    TASK_LOSSES,
+    agreement_loss,
+    order_loss,
+    plcc_loss,
+    rank_correlation,
+    task_loss,
+    within_groups,
+)
 from certiqa.defenses.objective import Objective
 from certiqa.defenses.pgd import lowered, worst_images
 from certiqa.defenses.seeded import reinitialise, seeded
@@ -31,6 +40,7 @@ from certiqa.training.pictures import ImagePool, TrainingImage, part_of
 
 CPU = torch.device("cpu")
 CONFIG = DefenseConfig("clean", steps=4, batch=4, crop=32)
+ONE_SET = torch.zeros(9, dtype=torch.long)
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------
@@ -123,20 +133,21 @@ def test_recipes_are_configs_and_say_what_is_not_published():
         recipe("pyiqa:manqa")
 
 
-@pytest.mark.parametrize("loss", ["mae", "mse", "plcc", "norm-in-norm"])
+@pytest.mark.parametrize("loss", TASK_LOSSES)
 @pytest.mark.parametrize("power", [1, 2])
 def test_scaled_lambda_leaves_the_balance(kinds, pictures, loss, power):
     """Scores times c: the loss, divided by what the task loss became, weighs the penalty as before."""
     images, c = pictures(4), 0.01
     model = kinds["smooth"](dtype=torch.float64).eval()
     mos = torch.tensor([10.0, 60.0, 30.0, 80.0], dtype=torch.float64)
-    task, penalty = task_loss(loss), GradientNorm(1e-3, power=power)
+    penalty = GradientNorm(1e-3, power=power)
     shares = []
     for factor, lam in ((1.0, 1e-3), (c, scaled_lambda(1e-3, loss, c, power=power))):
 
         def scaled(x, factor=factor):
             return factor * model(x)
 
+        task = task_loss(loss, 100 * factor)
         shares.append(float((lam * penalty(scaled, images) / task(scaled(images), factor * mos)).detach()))
     assert shares[0] == pytest.approx(shares[1], rel=1e-3)
 
@@ -166,6 +177,49 @@ def test_task_losses():
     flat = torch.ones(5, requires_grad=True)
     plcc_loss(flat, torch.arange(5.0)).backward()
     assert bool(flat.grad.isfinite().all())
+
+
+def test_the_loss_of_agreement():
+    rng = np.random.default_rng(1)
+    scores, mos = (torch.from_numpy(rng.uniform(0, 100, size=7)) for _ in range(2))
+    pairs = [
+        -p * math.log(q) - (1 - p) * math.log(1 - q)
+        for a, b in itertools.product(range(7), repeat=2)
+        for p, q in [[1 / (1 + math.exp(-float(one[a] - one[b]) / 5)) for one in (mos, scores)]]
+    ]
+    assert float(order_loss(scores, mos, 5.0)) == pytest.approx(sum(pairs) / 49)
+    wanted = plcc_loss(scores, mos) + (scores - mos).square().mean() / 800 + order_loss(scores, mos, 5.0)
+    assert float(agreement_loss(scores, mos)) == pytest.approx(float(wanted))
+    assert float(task_loss("agreement", 1.0)(scores / 100, mos / 100)) == pytest.approx(float(wanted))
+    own = mos.clone().requires_grad_(True)
+    agreement_loss(own, mos).backward()
+    assert float(own.grad.abs().max()) < 1e-9, "least where the scores are the human scores"
+    narrowed = 50 + 0.2 * (mos - 50)
+    assert plcc_loss(narrowed, mos) < 1e-9 < agreement_loss(mos, mos) < agreement_loss(narrowed, mos)
+
+
+def test_losses_that_compare_images_do_so_within_a_data_set():
+    scores = torch.tensor([1.0, 3.0, 2.0, 9.0, 7.0, 5.0], requires_grad=True)
+    mos = torch.tensor([10.0, 20.0, 30.0, 15.0, 5.0, 60.0])
+    groups = torch.tensor([4, 4, 4, 0, 0, 7])
+    found = within_groups(plcc_loss, scores, mos, groups)
+    wanted = 3 / 5 * plcc_loss(scores[:3], mos[:3]) + 2 / 5 * plcc_loss(scores[3:5], mos[3:5])
+    assert found.item() == pytest.approx(wanted.item())
+    found.backward()
+    assert float(scores.grad[5]) == 0.0
+    alone = within_groups(plcc_loss, scores[:2], mos[:2], groups[2:4])
+    alone.backward()
+    assert alone.item() == 0.0
+    scores = scores.detach()
+    for loss in ("plcc", "norm-in-norm", "agreement"):
+        objective = Objective(replace(CONFIG, task_loss=loss), 100.0, False)
+        one = float(objective.task_loss(scores[:5], mos[:5], groups[:5]))
+        other = float(objective.task_loss(scores[:5] + 20 * groups[:5], mos[:5], groups[:5]))
+        if loss == "agreement":
+            assert one != pytest.approx(other, rel=1e-3), "the scale counts"
+        else:
+            assert one == pytest.approx(other, rel=1e-5), loss
+        assert one != pytest.approx(float(objective.task_loss(scores[:5], mos[:5], ONE_SET[:5])), rel=1e-3)
 
 
 # -- the inner attack -------------------------------------------------------------------------------------------------
@@ -219,7 +273,7 @@ def test_the_loss_of_adversarial_training(smooth, pictures, share):
     images = pictures(4, dtype=torch.float32, size=(32, 32))
     mos = torch.tensor([0.0, 100.0, 0.0, 100.0])
     config = replace(CONFIG, method="at", eps=0.02, attack_steps=4, adversarial=share, label_drop=0.1)
-    windows = Windows(images, mos, torch.zeros_like(images))
+    windows = Windows(images, mos, ONE_SET[: len(mos)], torch.zeros_like(images))
     terms = Objective(config, 100.0, False)(smooth, windows)
     clean = smooth(images)
     away = torch.where(clean >= mos, 1.0, -1.0)
@@ -235,7 +289,7 @@ def test_the_loss_of_nt_and_its_forward_passes(smooth, pictures):
     smooth.double().register_forward_hook(lambda *_: calls.append(1))
     images, mos = pictures(3, size=(32, 32)), torch.tensor([10.0, 40.0, 90.0])
     config = replace(CONFIG, method="nt", lam=1e-3, h=0.01)
-    terms = Objective(config, 100.0, False)(smooth, Windows(images, mos, None))
+    terms = Objective(config, 100.0, False)(smooth, Windows(images, mos, ONE_SET[: len(mos)], None))
     assert len(calls) == 2, "clean, and moved"
     task = (smooth(images) - mos).abs().mean()
     penalty = GradientNorm(0.01)(smooth, images)
@@ -250,7 +304,7 @@ def test_part_of_lambda_and_of_eps(smooth, pictures):
     nt, at = replace(CONFIG, method="nt", lam=4e-3, h=0.01), replace(CONFIG, method="at", eps=8 / 255, attack_steps=2)
     start = torch.ones_like(images)
     for config, weaker in ((nt, replace(nt, lam=1e-3)), (at, replace(at, eps=2 / 255))):
-        windows = Windows(images, mos, start)
+        windows = Windows(images, mos, ONE_SET[: len(mos)], start)
         part = Objective(config, 100.0, False)(smooth.double(), windows, strength=0.25)
         assert part.total.item() == Objective(weaker, 100.0, False)(smooth, windows).total.item()
         assert part.total.item() < Objective(config, 100.0, False)(smooth, windows).total.item()
@@ -260,7 +314,7 @@ def test_the_penalty_is_never_in_bfloat16(smooth, pictures):
     images, mos = pictures(3, dtype=torch.float32, size=(32, 32)), torch.zeros(3)
     config = replace(CONFIG, method="nt", lam=1e-3, h=0.0023)
     plain, half = (
-        Objective(replace(config, bfloat16=flag), 100.0, False)(smooth, Windows(images, mos, None))
+        Objective(replace(config, bfloat16=flag), 100.0, False)(smooth, Windows(images, mos, ONE_SET[: len(mos)], None))
         for flag in (False, True)
     )
     assert torch.allclose(plain.norms, half.norms, rtol=1e-4)
