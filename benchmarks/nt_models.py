@@ -97,11 +97,20 @@ TUNED_LAMBDAS = (1e-4, 3e-5)
 FIRST_NOISE = "builtin-noise"
 """The built-in network after a long training under noise (train_noise.py): NT goes on from there."""
 AFTER_NOISE: dict[str, Any] = {
-    "task_loss": "agreement", "weight_decay": 0.05, "batch": 16, "steps": 800, "ramp": 0.3, "validate_every": 200,
-    "validation_images": 96, "checkpoint_every": 100,
+    "weight_decay": 0.05, "batch": 16, "validate_every": 150, "validation_images": 96, "checkpoint_every": 50,
 }  # fmt: skip
-"""NT that goes on from FIRST_NOISE, on both data sets, with a loss that minds the order of the pairs."""
-AFTER_NOISE_LAMBDAS = (6e-6, 1e-5)
+AFTER_NOISE_RUNS: dict[str, dict[str, Any]] = {
+    "nt lambda 6e-06 after noise": {"task_loss": "agreement", "lam": 6e-6, "ramp": 0.3, "steps": 800},
+    "nt lambda 1e-05 after noise": {"task_loss": "agreement", "lam": 1e-5, "ramp": 0.3, "steps": 800},
+    "nt lambda 1e-05 after noise, balanced": {
+        "task_loss": "agreement", "lam": 1e-5, "ramp": 0.6, "steps": 450, "balance": True,
+    },
+    "nt lambda 2e-06 after noise, plcc": {
+        "task_loss": "plcc", "lam": 2e-6, "ramp": 0.3, "steps": 450, "balance": True,
+    },
+}  # fmt: skip
+"""NT that goes on from FIRST_NOISE, on both data sets: with a loss that minds the order of the pairs; with data sets
+that share a batch evenly; and with a loss that does not know the scale of the scores, which the penalty narrows."""
 
 
 def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
@@ -121,9 +130,8 @@ def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
         yield Variant("at lowered", base, "at", attacks | {"label_drop": 0.1})
         if base == "builtin" and tuned:
             yield Variant("noise first", base, None, key=True, start=FIRST_NOISE)
-            for lam in AFTER_NOISE_LAMBDAS:
-                changes = AFTER_NOISE | {"lam": lam}
-                yield Variant(f"nt lambda {lam:g} after noise", base, "nt", changes, True, BOTH, start=FIRST_NOISE)
+            for name, changes in AFTER_NOISE_RUNS.items():
+                yield Variant(name, base, "nt", AFTER_NOISE | changes, True, BOTH, start=FIRST_NOISE)
             for lam in TUNED_LAMBDAS:
                 yield Variant(f"nt lambda {lam:g} tuned", base, "nt", TUNED | {"lam": lam}, lam == STRONG, BOTH)
             yield Variant(f"nt lambda {SOUP['lam']:g} soup", base, "nt", SOUP, members=6)

@@ -55,6 +55,8 @@ class DefenseConfig:
         schedule: "cosine": half a cosine to zero after a linear warm-up over 4 % of the steps; or "constant".
         grad_clip: the largest norm of the gradient; 0: not clipped.
         batch: windows per step, over all processes.
+        balance: every data set has the same share of a batch; else every image has the same chance, and the largest
+            data set the largest share.
         crop: side of the square windows, mirrored half of the time.
         crops_per_image: windows of an image in an epoch.
         steps: how many updates; None: as many as ``epochs`` need.
@@ -107,6 +109,7 @@ class DefenseConfig:
     schedule: Literal["cosine", "constant"] = "cosine"
     grad_clip: float = 0.0
     batch: int = 16
+    balance: bool = False
     crop: int = 224
     crops_per_image: int = 1
     steps: int | None = None
@@ -146,7 +149,7 @@ class DefenseConfig:
         check.check_choice(self.schedule, "schedule", ("cosine", "constant"))
         check.check_choice(self.layers, "layers", ("eval", "train"))
         check.check_choice(self.split, "split", SPLITS)
-        for name in ("bfloat16", "scratch"):
+        for name in ("balance", "bfloat16", "scratch"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError.of(name, "must be True or False", getattr(self, name))
 

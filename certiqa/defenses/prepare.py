@@ -54,6 +54,10 @@ def check_pool(pool: ImagePool, config: DefenseConfig) -> None:
     remedy = "Give more images, or another split."
     if len(pool.fit) < _LEAST_FIT:
         raise InputError.of("data", f"must leave {_LEAST_FIT} images at least to train on", len(pool.fit), remedy)
+    sets = len(pool.fit_by_group)
+    if config.balance and config.batch < 2 * sets:
+        rule = f"must be at least {2 * sets} with balance: two windows of each of the {sets} data sets"
+        raise InputError.of("batch", rule, config.batch)
     if config.patience and len(pool.development) < _LEAST_DEVELOPMENT:
         rule = f"must leave {_LEAST_DEVELOPMENT} images at least for development, which patience looks at"
         raise InputError.of("data", rule, len(pool.development), "Give more images, or patience=0.")

@@ -61,10 +61,19 @@ def rated_images(
 
 
 def _index(pool: ImagePool, config: DefenseConfig, step: int, slot: int) -> int:
-    """The image of a slot: every image ``crops_per_image`` times an epoch, in a new order."""
-    length = len(pool.fit) * config.crops_per_image
-    epoch, place = divmod(step * config.batch + slot, length)
-    return pool.fit[order(config.seed, epoch, length)[place] % len(pool.fit)]
+    """The image of a slot: every image ``crops_per_image`` times an epoch, in a new order.
+
+    With ``balance`` the slots go to the data sets in turn, and every data set has epochs of its own.
+    """
+    images, place = pool.fit, step * config.batch + slot
+    if config.balance:
+        sets = pool.fit_by_group
+        images = sets[slot % len(sets)]
+        own = len(range(slot % len(sets), config.batch, len(sets)))
+        place = step * own + slot // len(sets)
+    length = len(images) * config.crops_per_image
+    epoch, place = divmod(place, length)
+    return images[order(config.seed, epoch, length)[place] % len(images)]
 
 
 def contents_of_step(pool: ImagePool, config: DefenseConfig, step: int) -> tuple[str, ...]:

@@ -129,6 +129,7 @@ class ImagePool:
     Attributes:
         crop: the largest window that fits into every image for sure.
         fit: indices of the images to train on.
+        fit_by_group: the same, data set by data set.
         development: indices of the images for early stopping.
         digest: of everything that can change the result: pixels, human scores, groups, order.
 
@@ -151,6 +152,8 @@ class ImagePool:
         self.development = tuple(i for i, one in enumerate(self.images) if part(one.content) == "development")
         if not self.fit:
             raise InputError.of("data", "must hold images that are not of the validation part", len(self.images))
+        groups = sorted({self.images[i].group for i in self.fit})
+        self.fit_by_group = tuple(tuple(i for i in self.fit if self.images[i].group == group) for group in groups)
         self._kept: dict[int, Pixels] = {}
         digest = hashlib.sha256()
         for index, (one, pixels) in enumerate(self._all()):

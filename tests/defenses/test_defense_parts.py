@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from certiqa.defenses.losses import (
 )
 from certiqa.defenses.objective import Objective
 from certiqa.defenses.pgd import lowered, worst_images
+from certiqa.defenses.prepare import check_pool
 from certiqa.defenses.seeded import reinitialise, seeded
 from certiqa.defenses.windows import (
     Windows,
@@ -422,6 +424,31 @@ def test_every_image_as_often_as_told(pool):
     windows = training_windows(pool, config, 0, range(config.batch), CPU)
     assert sorted(windows.mos.tolist()) == pytest.approx(sorted(2 * [pool.images[i].mos for i in pool.fit]))
     assert all(part_of(content) == "fit" for content in drawn)
+
+
+def test_balanced_batches(rated):
+    images = [replace(one, group=int(number % 10 < 3)) for number, one in enumerate(rated)]
+    pool = ImagePool(images, 32)
+    assert sorted(sum(pool.fit_by_group, ())) == sorted(pool.fit)
+    config = replace(CONFIG, batch=5, balance=True)
+    steps = 30
+    group_of = {one.content: one.group for one in images}
+    drawn = [contents_of_step(pool, config, step) for step in range(steps)]
+    assert all([group_of[content] for content in batch] == [0, 1, 0, 1, 0] for batch in drawn)
+    for group, own in enumerate(pool.fit_by_group):
+        counts = Counter(content for batch in drawn for content in batch if group_of[content] == group)
+        wanted = steps * (3 - group) / len(own)
+        assert set(counts) == {pool.images[i].content for i in own}
+        assert {math.floor(wanted), math.ceil(wanted)} >= set(counts.values()), "each as often as the others"
+    windows = training_windows(pool, config, 3, range(5), CPU)
+    assert windows.groups.tolist() == [0, 1, 0, 1, 0]
+    assert windows.mos.tolist() == [next(one.mos for one in images if one.content == c) for c in drawn[3]]
+    large = sum(group_of[content] for step in range(30) for content in contents_of_step(pool, CONFIG, step))
+    assert large / (30 * CONFIG.batch) < 0.4, "without it, the larger set has the larger share"
+    with pytest.raises(InputError, match="'batch' must be at least 4 with balance: two windows of each of the 2 data"):
+        check_pool(pool, replace(config, batch=3))
+    check_pool(pool, replace(config, batch=4))
+    check_pool(pool, replace(config, batch=3, balance=False))
 
 
 def test_the_papers_split():
