@@ -187,7 +187,8 @@ def test_an_image_is_attacked_alone_as_in_a_batch(help_, name, aim):
     alone = attack(model, batch[2], aim, budget_for(name), seed=5)
     for one, other in ((together[2], alone[0]), *zip(together, listed, strict=True)):
         assert one.score_after == pytest.approx(other.score_after, abs=1e-3)
-        assert float((one.image - other.image).abs().max()) < 1e-3
+        apart = (one.image - other.image).abs() > 1e-3  # a gradient that is zero up to rounding has either sign
+        assert float(apart.float().mean()) < 0.01
 
 
 # -- images -----------------------------------------------------------------------------------------------------------
