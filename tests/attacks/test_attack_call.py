@@ -181,14 +181,14 @@ def test_a_seed_decides_and_no_global_state_is_touched(toys, help_, image, name)
 @pytest.mark.parametrize("aim", ["lower", "target:3"])
 def test_an_image_is_attacked_alone_as_in_a_batch(help_, name, aim):
     attack, _ = quick(name)
-    model, batch = help_.Smooth(), help_.on_grid(3, 3, 12, 16)
+    # float64: a gradient that is zero up to float32's rounding would have either sign
+    model, batch = help_.Smooth().double(), help_.on_grid(3, 3, 12, 16)
     together = attack(model, batch, aim, budget_for(name), seed=5)
     listed = attack(model, list(batch), aim, budget_for(name), seed=5)
     alone = attack(model, batch[2], aim, budget_for(name), seed=5)
     for one, other in ((together[2], alone[0]), *zip(together, listed, strict=True)):
         assert one.score_after == pytest.approx(other.score_after, abs=1e-3)
-        apart = (one.image - other.image).abs() > 1e-3  # a gradient that is zero up to rounding has either sign
-        assert float(apart.float().mean()) < 0.01
+        assert float((one.image - other.image).abs().max()) < 1e-3
 
 
 # -- images -----------------------------------------------------------------------------------------------------------
