@@ -72,7 +72,8 @@ class Variant:
 
     ``method`` None is the start as it is; a ``key`` variant is measured in full by the preset cpu. ``sources`` are the
     data sets it is trained on. With more than one of ``members``, so many trainings with other seeds, and the mean of
-    their weights. ``start`` is what the training begins with, if it is not the base: a metric of the same network.
+    their weights. ``start`` is what the training begins with, if it is not the base: a metric of the same network, or
+    what another variant came to.
     """
 
     name: str
@@ -82,7 +83,7 @@ class Variant:
     key: bool = False
     sources: tuple[str, ...] = ("livec",)
     members: int = 1
-    start: str | None = None
+    start: str | Variant | None = None
 
 
 BOTH = ("livec", "agiqa3k")
@@ -111,6 +112,10 @@ AFTER_NOISE_RUNS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """NT that goes on from FIRST_NOISE, on both data sets: with a loss that minds the order of the pairs; with data sets
 that share a batch evenly; and with a loss that does not know the scale of the scores, which the penalty narrows."""
+AVERAGED: dict[str, Any] = AFTER_NOISE | {"steps": 600, "ramp": 0.3, "ema": 0.99, "shares": (10, 6)}
+"""The same with a moving average of the weights, and ten windows of LIVE In the Wild beside six of AGIQA-3K."""
+SECOND_STAGE: dict[str, Any] = {"steps": 400, "ramp": 0.2, "seed": 1, "start_share": 0.5}
+"""From the weights of such a run, at a larger lambda; what is kept lies half-way between the two."""
 
 
 def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
@@ -132,6 +137,7 @@ def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
             yield Variant("noise first", base, None, key=True, start=FIRST_NOISE)
             for name, changes in AFTER_NOISE_RUNS.items():
                 yield Variant(name, base, "nt", AFTER_NOISE | changes, True, BOTH, start=FIRST_NOISE)
+            yield from _averaged(base)
             for lam in TUNED_LAMBDAS:
                 yield Variant(f"nt lambda {lam:g} tuned", base, "nt", TUNED | {"lam": lam}, lam == STRONG, BOTH)
             yield Variant(f"nt lambda {SOUP['lam']:g} soup", base, "nt", SOUP, members=6)
@@ -140,6 +146,21 @@ def plan(bases: tuple[str, ...], tuned: bool = False) -> Iterator[Variant]:
                 yield Variant(f"at eps {eps * 255:g}", base, "at", attacks | {"eps": eps}, key=eps == AT_EPS[0])
             for h in STEPS_H:
                 yield Variant(f"nt h {h:g}", base, "nt", main | {"h": h})
+
+
+def _averaged(base: str) -> Iterator[Variant]:
+    """NT after noise with means of weights: one stage, two stages, and the loss that does not know the scale."""
+
+    def variant(name: str, start: str | Variant, **changes: Any) -> Variant:
+        lam = changes["lam"]
+        return Variant(
+            f"nt lambda {lam:g} after noise, {name}", base, "nt", AVERAGED | changes, True, BOTH, start=start
+        )
+
+    first = variant("ema", FIRST_NOISE, task_loss="agreement", lam=3e-6)
+    yield first
+    yield variant("two stages", first, task_loss="agreement", lam=2e-5, **SECOND_STAGE)
+    yield variant("ema, plcc", FIRST_NOISE, task_loss="plcc", lam=1.3e-6, grad_clip=100.0)
 
 
 def base_model(base: str, device: str, data: Path, split: str) -> nn.Module:
@@ -158,7 +179,10 @@ def trained(
     variant: Variant, data: Path, work: Path, settings: dict[str, Any], split: str, device: str, log: Any
 ) -> tuple[nn.Module, dict[str, Any]]:
     """The variant's model, trained now or before; and how that went."""
-    start = base_model(variant.start or variant.base, device, data, split)
+    if isinstance(variant.start, Variant):
+        start, before = trained(variant.start, data, work, settings, split, device, log)
+    else:
+        start, before = base_model(variant.start or variant.base, device, data, split), {}
     if variant.method is None:
         return start, {}
     recipe = defenses.recipe(variant.base) if variant.base != "eonss" else defenses.recipe("builtin")
@@ -175,7 +199,7 @@ def trained(
         )  # fmt: skip
         models.append(defenses.load(out, device, base=start))
         fact = {"config": config.as_mapping(), "kept_step": done.kept_step, "steps": done.steps, "sha256": done.sha256}
-        facts.append(fact | {"development": done.validation})
+        facts.append(fact | {"development": done.validation} | ({"start": before} if before else {}))
     if variant.members == 1:
         return models[0], facts[0]
     states = [one.state_dict() for one in models]

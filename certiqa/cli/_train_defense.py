@@ -29,6 +29,9 @@ _STD = "Units of --h: none (pixels in [0, 1]), imagenet, or R,G,B: after divisio
 _RANGE = "LOW:HIGH, what the ends of the human scores' scale become. Default: the metric's range, else 0:100."
 _DROP = "How far labels of attacked images are lowered (at), in parts of the range."
 _RAMP = "Part of the run over which lambda (nt) or eps (at) grows from nothing; 0: none, as published."
+_SHARE = "Windows of a batch for each --data, in their order; they sum to --batch. Repeat."
+_EMA = "Keep the moving average of the weights, with this factor; 0: the last weights."
+_START = "Keep a mean of the weights, with this weight for those it began with; 0: none."
 _LAYERS = "eval: BatchNorm and dropout stay as in use; train: the network's own train mode for the task loss."
 _SPLIT = "certiqa, or nt-livec: the test part of the NT paper is left out instead."
 
@@ -59,6 +62,7 @@ def defense(
     crops_per_image: Annotated[int | None, typer.Option(help="Windows of an image in an epoch.")] = None,
     batch: Annotated[int | None, typer.Option(help="Windows per update, over all processes.")] = None,
     balance: Annotated[bool, typer.Option("--balance", help="The same share of a batch for every data set.")] = False,
+    share: Annotated[list[int] | None, typer.Option(metavar="N", help=_SHARE)] = None,
     crop: Annotated[int | None, typer.Option(help="Side of the windows.")] = None,
     lr: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
     head_lr: Annotated[float | None, typer.Option(help="Times --lr, for parameters not in --backbone.")] = None,
@@ -69,6 +73,8 @@ def defense(
     ramp: Annotated[float | None, typer.Option(help=_RAMP)] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine or constant.")] = None,
     grad_clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient; 0: none.")] = None,
+    ema: Annotated[float | None, typer.Option(help=_EMA)] = None,
+    start_share: Annotated[float | None, typer.Option(help=_START)] = None,
     layers: Annotated[str | None, typer.Option(help=_LAYERS)] = None,
     split: Annotated[str | None, typer.Option(help=_SPLIT)] = None,
     patience: Annotated[
@@ -118,6 +124,7 @@ def defense(
             "crops_per_image": crops_per_image,
             "batch": batch,
             "balance": balance or None,
+            "shares": tuple(share) if share else None,
             "crop": crop,
             "lr": lr,
             "head_lr": head_lr,
@@ -128,6 +135,8 @@ def defense(
             "ramp": ramp,
             "schedule": schedule,
             "grad_clip": grad_clip,
+            "ema": ema,
+            "start_share": start_share,
             "layers": layers,
             "split": split,
             "patience": patience,

@@ -20,7 +20,7 @@ Method = Literal["nt", "at", "clean", "noise"]
 METHODS = ("nt", "at", "clean", "noise")
 
 _POSITIVE = ("h", "lr", "head_lr", "eps")
-_AT_LEAST_ZERO = ("lam", "weight_decay", "grad_clip", "sigma", "label_drop", "ramp")
+_AT_LEAST_ZERO = ("lam", "weight_decay", "grad_clip", "sigma", "label_drop", "ramp", "ema", "start_share")
 _COUNTS = ("batch", "crops_per_image", "attack_steps", "validate_every", "validation_images", "checkpoint_every")
 
 
@@ -54,9 +54,14 @@ class DefenseConfig:
             (and ``step_size``) of "at"; 0: there from the first step, as published.
         schedule: "cosine": half a cosine to zero after a linear warm-up over 4 % of the steps; or "constant".
         grad_clip: the largest norm of the gradient; 0: not clipped.
+        ema: the weights that are kept are an exponential moving average over the steps with this factor; 0: the last.
+        start_share: the weights that are kept are a mean of what the training came to and, with this weight, of what
+            it began with (:class:`certiqa.defenses.average.KeptWeights`); 0: what it came to alone.
         batch: windows per step, over all processes.
         balance: every data set has the same share of a batch; else every image has the same chance, and the largest
             data set the largest share.
+        shares: how many windows of a batch each data set has, in the order of their numbers; their sum is ``batch``.
+            Empty: as ``balance`` says.
         crop: side of the square windows, mirrored half of the time.
         crops_per_image: windows of an image in an epoch.
         steps: how many updates; None: as many as ``epochs`` need.
@@ -108,8 +113,11 @@ class DefenseConfig:
     ramp: float = 0.0
     schedule: Literal["cosine", "constant"] = "cosine"
     grad_clip: float = 0.0
+    ema: float = 0.0
+    start_share: float = 0.0
     batch: int = 16
     balance: bool = False
+    shares: tuple[int, ...] = ()
     crop: int = 224
     crops_per_image: int = 1
     steps: int | None = None
@@ -140,6 +148,8 @@ class DefenseConfig:
         check.check_count(self.seed, "seed", 0)
         self._length()
         self._method()
+        self._kept()
+        self._batch()
         self._shapes()
 
     def _words(self) -> None:
@@ -177,8 +187,31 @@ class DefenseConfig:
             raise InputError.of("ramp", "must be in [0, 1], a part of the run", self.ramp, "Try ramp=0.5.")
         if self.label_drop > 1:
             raise InputError.of("label_drop", "must be in [0, 1], a part of the range of the scores", self.label_drop)
+
+    def _kept(self) -> None:
+        for name in ("ema", "start_share"):
+            if getattr(self, name) >= 1:
+                remedy = f"Try {name}={0.99 if name == 'ema' else 0.5}."
+                raise InputError.of(name, "must be in [0, 1)", getattr(self, name), remedy)
+        if self.start_share and self.scratch:
+            rule = "must be 0 with scratch: fresh weights are not worth a share"
+            raise InputError.of("start_share", rule, self.start_share)
+
+    def _batch(self) -> None:
         if couples(self.task_loss) and self.batch < 2:
             raise InputError.of("batch", f"must be at least 2 for the loss {self.task_loss!r}", self.batch)
+        shares = self.shares
+        if not isinstance(shares, list | tuple) or not all(type(one) is int and one > 0 for one in shares):
+            raise InputError.of("shares", "must be a tuple of integers > 0, windows per data set", shares)
+        object.__setattr__(self, "shares", tuple(shares))
+        if shares and sum(shares) != self.batch:
+            rule = f"must sum to batch ({self.batch}): windows of each data set in a batch"
+            raise InputError.of("shares", rule, tuple(shares))
+        if couples(self.task_loss) and 1 in shares:
+            rule = f"must be at least 2 each for the loss {self.task_loss!r}, which compares images of a data set"
+            raise InputError.of("shares", rule, tuple(shares))
+        if shares and self.balance:
+            raise InputError.of("shares", "must be empty with balance, which makes them equal", tuple(shares))
 
     def _shapes(self) -> None:
         GradientNorm(self.h, norm=self.norm, power=self.power, std=self.std)

@@ -58,6 +58,9 @@ def check_pool(pool: ImagePool, config: DefenseConfig) -> None:
     if config.balance and config.batch < 2 * sets:
         rule = f"must be at least {2 * sets} with balance: two windows of each of the {sets} data sets"
         raise InputError.of("batch", rule, config.batch)
+    if config.shares and len(config.shares) != sets:
+        rule = f"must be one number for each of the {sets} data sets that have images to train on"
+        raise InputError.of("shares", rule, config.shares)
     if config.patience and len(pool.development) < _LEAST_DEVELOPMENT:
         rule = f"must leave {_LEAST_DEVELOPMENT} images at least for development, which patience looks at"
         raise InputError.of("data", rule, len(pool.development), "Give more images, or patience=0.")

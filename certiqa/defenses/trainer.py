@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from certiqa.defenses.average import KeptWeights
 from certiqa.defenses.config import DefenseConfig
 from certiqa.defenses.gradient_norm import gradient_norm
 from certiqa.defenses.losses import rank_correlation, root_mean_square_error
@@ -39,6 +40,7 @@ class Trainer:
 
     Attributes:
         steps: how many updates the run has.
+        kept: what is looked at and kept of the weights.
         measures: "loss": the whole objective, on development windows; "task": the task loss of the same scores;
             "srocc" and "rmse" of the clean scores (with the config's noise, if any); "gradient": the mean l1 norm, in
             units of the score, by the finite difference of the config.
@@ -54,6 +56,7 @@ class Trainer:
         self.steps = config.steps_for(len(pool.fit))
         self.learning = {name: p for name, p in network.named_parameters() if p.requires_grad}
         self.parameters = list(self.learning.values())
+        self.kept = KeptWeights(self.learning, config.ema, config.start_share)
         self.optimizer = _optimizer(self.learning, config)
         network.train(config.layers == "train")
 
@@ -87,6 +90,7 @@ class Trainer:
             self._put_buffers(before)
             raise self._not_finite("gradient", number, bad)
         self.optimizer.step()
+        self.kept.update(number)
         found = {"loss": float(terms.total.detach()) * group.world, "task": float(terms.task), "step_norm": norm}
         return found | ({} if terms.norms is None else {"penalty": float(terms.norms.mean())})
 
@@ -104,11 +108,11 @@ class Trainer:
         )
 
     def look(self) -> dict[str, float]:
-        """The measures, in eval mode; empty without a development part."""
+        """The measures of the weights that would be kept, in eval mode; empty without a development part."""
         count = min(len(self.pool.development), self.config.validation_images)
         if not count:
             return {}
-        with evaluating(self.network), _frozen(self.parameters):
+        with evaluating(self.network), _frozen(self.parameters), self.kept.worn():
             return {name: self.shown(value) for name, value in self._looked(count).items()}
 
     def shown(self, value: float) -> float:
@@ -155,17 +159,23 @@ class Trainer:
             return []
 
     def state(self) -> dict[str, Any]:
-        """The network's and the optimiser's."""
-        return {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        """The network's, the optimiser's, and the moving average of the weights."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "mean": self.kept.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what :meth:`state` gave."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.kept.restore(state["mean"])
 
     def weights(self) -> dict[str, Tensor]:
-        """A copy of the network's state, on the CPU."""
-        return {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+        """A copy of the network's state with the weights that are kept as things stand, on the CPU."""
+        with self.kept.worn():
+            return {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
 
     def put(self, weights: Mapping[str, Tensor]) -> None:
         """Take these."""

@@ -89,6 +89,7 @@ def train(
             outcome = loop.run(resume=resume)
         except ModelError as error:
             if group.leads and loop.state.step:
+                task.put(task.weights())
                 good = out.with_name(f"{out.stem}.last-good.safetensors")
                 write_defense(network, card_of(loop.state.step, loop.state.step), good)
                 raise ModelError(

@@ -63,17 +63,24 @@ def rated_images(
 def _index(pool: ImagePool, config: DefenseConfig, step: int, slot: int) -> int:
     """The image of a slot: every image ``crops_per_image`` times an epoch, in a new order.
 
-    With ``balance`` the slots go to the data sets in turn, and every data set has epochs of its own.
+    With ``balance`` or ``shares`` every slot belongs to a data set, and every data set has epochs of its own.
     """
     images, place = pool.fit, step * config.batch + slot
-    if config.balance:
-        sets = pool.fit_by_group
-        images = sets[slot % len(sets)]
-        own = len(range(slot % len(sets), config.batch, len(sets)))
-        place = step * own + slot // len(sets)
+    if config.balance or config.shares:
+        owners = _owners(len(pool.fit_by_group), config)
+        owner = owners[slot]
+        images = pool.fit_by_group[owner]
+        place = step * owners.count(owner) + owners[:slot].count(owner)
     length = len(images) * config.crops_per_image
     epoch, place = divmod(place, length)
     return images[order(config.seed, epoch, length)[place] % len(images)]
+
+
+def _owners(sets: int, config: DefenseConfig) -> tuple[int, ...]:
+    """The place of the data set of every slot: in turn, or one data set after the other."""
+    if config.balance:
+        return tuple(slot % sets for slot in range(config.batch))
+    return tuple(number for number, share in enumerate(config.shares) for _ in range(share))
 
 
 def contents_of_step(pool: ImagePool, config: DefenseConfig, step: int) -> tuple[str, ...]:

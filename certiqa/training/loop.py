@@ -152,7 +152,8 @@ class Loop:
 
     def _finish(self, last: dict[str, float] | None, resumed: int) -> Outcome:
         kept, early = self.state.step, self._is_stale()
-        if self.pace.patience and self.state.best is not None:
-            self.task.put(self.state.best)
+        best = self.state.best if self.pace.patience else None
+        if best is not None:
             kept = self.state.best_step
+        self.task.put(best if best is not None else self.task.weights())
         return Outcome(self.state.step, kept, early, last, resumed)

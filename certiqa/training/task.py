@@ -44,11 +44,11 @@ class Task(Protocol):
         ...
 
     def weights(self) -> dict[str, Tensor]:
-        """A copy of the weights, on the CPU."""
+        """A copy of the weights that would be kept as things stand, on the CPU."""
         ...
 
     def put(self, weights: Mapping[str, Tensor]) -> None:
-        """Take these weights."""
+        """Take these weights, for good: no step comes after it."""
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,7 @@ def test_train_then_use(invoke: Invoke, rated: Path) -> None:
         ("at", ["--eps", "0.02", "--attack-steps", "2", "--label-drop", "0.1", "--adversarial", "0.5"]),
         ("clean", ["--scratch", "--loss", "plcc", "--precision", "bfloat16"]),
         ("noise", ["--sigma", "0.12", "--score-range", "0:10", "--split", "certiqa"]),
+        ("nt", ["--ema", "0.9", "--start-share", "0.5", "--share", "2"]),
     ],
 )
 def test_methods_and_resume(invoke: Invoke, rated: Path, method: str, more: list[str]) -> None:
@@ -122,6 +124,15 @@ def test_methods_and_resume(invoke: Invoke, rated: Path, method: str, more: list
     assert "resumed at step 3" in again.stdout
     assert (rated / "mine.safetensors").read_bytes() == before
     assert defenses.load("mine.safetensors").name == f"toy-registered+{method}"
+
+
+def test_shares_go_to_the_data_sets_in_their_order(invoke: Invoke, rated: Path) -> None:
+    shutil.copytree(rated / "rated", rated / "two")
+    shares = ["--data", "livec:two", "--share", "1", "--share", "3", "--batch", "4"]
+    outcome = train(invoke, *shares, "--ema", "0.9", "--start-share", "0.5")
+    assert outcome.exit_code == 0, outcome.stderr
+    config = defenses.load("mine.safetensors").tuned.training["config"]
+    assert (config["shares"], config["ema"], config["start_share"]) == ([1, 3], 0.9, 0.5)
 
 
 def test_a_metric_of_ones_own_and_a_recipe(invoke: Invoke, rated: Path) -> None:
@@ -153,6 +164,10 @@ def test_a_metric_of_ones_own_and_a_recipe(invoke: Invoke, rated: Path) -> None:
         (["--method", "noise"], "'--lambda' must not be given for --method noise"),
         (["--method", "clean", "--ramp", "0.5", "--lambda", "1"], "'--ramp' must not be given for --method clean"),
         (["--ramp", "1.5"], "'ramp' must be in [0, 1]"),
+        (["--ema", "1"], "'ema' must be in [0, 1)"),
+        (["--start-share", "1"], "'start_share' must be in [0, 1)"),
+        (["--share", "3"], "'shares' must sum to batch (2)"),
+        (["--share", "1", "--share", "1"], "'shares' must be one number for each of the 1 data sets"),
         (["--eps", "0.1"], "'--eps' must not be given for --method nt: it is a setting of at"),
         (["--norm", "linf"], "'norm'"),
         (["--loss", "huber"], "'task_loss'"),

@@ -50,7 +50,11 @@ ONE_SET = torch.zeros(9, dtype=torch.long)
 
 @pytest.mark.parametrize(
     "config",
-    [CONFIG, DefenseConfig("nt", lam=1e-3, epochs=2, std=(0.2, 0.3, 0.4), score_range=(0, 1), backbone=("a.", "b."))],
+    [
+        CONFIG,
+        DefenseConfig("nt", lam=1e-3, epochs=2, std=(0.2, 0.3, 0.4), score_range=(0, 1), backbone=("a.", "b.")),
+        DefenseConfig("clean", steps=3, batch=8, shares=(6, 2), ema=0.9, start_share=0.5),
+    ],
 )
 def test_configs_are_json(config):
     assert DefenseConfig.from_json(config.to_json()) == config
@@ -75,6 +79,16 @@ def test_bad_json(text, found):
         ({"method": "noise"}, "'sigma' must be > 0 for 'noise'"),
         ({"ramp": 2}, r"'ramp' must be in \[0, 1\]"),
         ({"ramp": -0.1}, "'ramp' must be"),
+        ({"ema": 1}, r"'ema' must be in \[0, 1\).*Try ema=0.99"),
+        ({"ema": -0.1}, "'ema' must be a finite number >= 0"),
+        ({"start_share": 1}, r"'start_share' must be in \[0, 1\).*Try start_share=0.5"),
+        ({"start_share": 0.5, "scratch": True}, "'start_share' must be 0 with scratch"),
+        ({"batch": 8, "shares": (5, 2)}, r"'shares' must sum to batch \(8\)"),
+        ({"batch": 8, "shares": (8, 0)}, "'shares' must be a tuple of integers > 0"),
+        ({"batch": 8, "shares": (4.0, 4.0)}, "'shares' must be a tuple of integers > 0"),
+        ({"batch": 8, "shares": 8}, "'shares' must be a tuple of integers > 0"),
+        ({"batch": 8, "shares": (7, 1), "task_loss": "agreement"}, "at least 2 each for the loss 'agreement'"),
+        ({"batch": 8, "shares": (4, 4), "balance": True}, "'shares' must be empty with balance"),
         ({"sigma": 25}, "grey levels"),
         ({"eps": 4}, "grey levels"),
         ({"eps": 0}, "'eps'"),
@@ -449,6 +463,30 @@ def test_balanced_batches(rated):
         check_pool(pool, replace(config, batch=3))
     check_pool(pool, replace(config, batch=4))
     check_pool(pool, replace(config, batch=3, balance=False))
+
+
+def test_shares_of_a_batch(rated):
+    images = [replace(one, group=(0, 0, 0, 0, 0, 3, 3, 3, 5, 5)[number % 10]) for number, one in enumerate(rated)]
+    pool = ImagePool(images, 32)
+    config = replace(CONFIG, batch=7, shares=(1, 4, 2))
+    check_pool(pool, config)
+    group_of = {one.content: one.group for one in images}
+    steps = 30
+    drawn = [contents_of_step(pool, config, step) for step in range(steps)]
+    assert all([group_of[content] for content in batch] == [0, 3, 3, 3, 3, 5, 5] for batch in drawn)
+    for own, share in zip(pool.fit_by_group, config.shares, strict=True):
+        group = pool.images[own[0]].group
+        counts = Counter(content for batch in drawn for content in batch if group_of[content] == group)
+        wanted = steps * share / len(own)
+        assert {math.floor(wanted), math.ceil(wanted)} >= set(counts.values()), "each as often as the others"
+        assert sum(counts.values()) == steps * share
+    even = replace(CONFIG, batch=6, shares=(2, 2, 2))
+    balanced = replace(CONFIG, batch=6, balance=True)
+    for step in range(9):
+        one, other = (sorted(contents_of_step(pool, config, step)) for config in (even, balanced))
+        assert one == other, "equal shares are a balance"
+    with pytest.raises(InputError, match="'shares' must be one number for each of the 3 data sets"):
+        check_pool(pool, replace(config, batch=5, shares=(1, 4)))
 
 
 def test_the_papers_split():

@@ -42,6 +42,7 @@ METHODS = {
     "at": {"method": "at", "eps": 4 / 255, "attack_steps": 2, "label_drop": 0.05, "adversarial": 0.5, "ramp": 0.75},
     "noise": {"method": "noise", "sigma": 0.1},
     "nt under noise": {"method": "nt", "lam": 1e-5, "sigma": 0.1, "norm": "l2", "power": 1},
+    "means of weights": {"ema": 0.9, "start_share": 0.25},
 }
 
 
@@ -244,6 +245,56 @@ def test_patience_keeps_the_best(tmp_path, pool, kinds_of):
     assert done.kept_step == best["step"] < done.steps
 
 
+def finals(tmp_path, pool, kinds_of, config, counts):
+    """The weights after so many steps: a constant rate makes a shorter run the beginning of a longer one."""
+    found = []
+    for steps in counts:
+        train(replace(config, steps=steps), kinds_of["smooth"](), pool, tmp_path / f"{steps}.safetensors")
+        found.append(read_tuned(tmp_path / f"{steps}.safetensors")[1])
+    return found
+
+
+def test_means_of_weights(tmp_path, pool, kinds_of):
+    """Of runs of 1 to 5 steps the averages are known; looks are at them, and training goes on from its own weights."""
+    plain = configured(schedule="constant", steps=5, validate_every=5)
+    start = {name: value.clone() for name, value in kinds_of["smooth"]().state_dict().items()}
+    raw = finals(tmp_path, pool, kinds_of, plain, range(1, 6))
+    mean = start
+    for number, state in enumerate(raw):
+        keep = min(0.5, (1 + number) / (10 + number))
+        mean = {name: keep * value + (1 - keep) * state[name] for name, value in mean.items()}
+    assert 3 / 12 < 0.5 < 10 / 18, "the factor grows first"
+    wanted = {
+        "ema": ({"ema": 0.5}, mean),
+        "mixed": ({"start_share": 0.25}, {name: 0.75 * raw[-1][name] + 0.25 * start[name] for name in start}),
+        "both": ({"ema": 0.5, "start_share": 0.25}, {name: 0.75 * mean[name] + 0.25 * start[name] for name in start}),
+    }
+    windows = development_windows(pool, plain, range(8), CPU)
+    for name, (changes, weights_of) in wanted.items():
+        out = tmp_path / f"{name}.safetensors"
+        # looks between the steps must not change what comes after them
+        train(replace(plain, validate_every=1, **changes), kinds_of["smooth"](), pool, out)
+        found = read_tuned(out)[1]
+        for key in start:
+            assert torch.allclose(found[key], weights_of[key], rtol=1e-5, atol=1e-6), (name, key)
+        assert any(not torch.allclose(found[key], raw[-1][key], rtol=1e-3, atol=1e-4) for key in start), name
+        metric = defenses.load(out, base=kinds_of["smooth"]())
+        with torch.no_grad():
+            loss = (metric(windows.images) - windows.mos).abs().mean().item()
+        log = [json.loads(line) for line in Path(f"{out}.jsonl").read_text().splitlines()]
+        assert log[-1]["validation"]["loss"] == pytest.approx(loss, rel=1e-4), "what is kept is looked at"
+
+
+def test_a_longer_memory_than_the_run(tmp_path, pool, kinds_of):
+    """The average of one step is nearly that step, however long its memory: the start is forgotten at once."""
+    config = configured(schedule="constant", steps=1, validate_every=1)
+    (raw,) = finals(tmp_path, pool, kinds_of, config, [1])
+    start = kinds_of["smooth"]().state_dict()
+    train(replace(config, ema=0.999), kinds_of["smooth"](), pool, tmp_path / "a.safetensors")
+    found = read_tuned(tmp_path / "a.safetensors")[1]
+    assert all(torch.allclose(found[key], 0.1 * start[key] + 0.9 * raw[key], atol=1e-6) for key in start)
+
+
 def test_head_backbone_and_frozen(tmp_path, pool, kinds_of):
     start = kinds_of["smooth"]().state_dict()
     config = configured(backbone=("body.",), head_lr=10.0, frozen=("body.0.",), lr=1e-4, schedule="constant", steps=1)
@@ -401,13 +452,13 @@ class Poisoned(nn.Module):
         return scores + torch.where(bad, math.nan, 0.0)
 
 
-@pytest.mark.parametrize("name", ["clean", "nt", "at"])
-def test_a_nan_stops_with_the_last_good_checkpoint_and_names_the_images(tmp_path, rated, kinds_of, name):
+@pytest.mark.parametrize(("name", "share"), [("clean", 0), ("nt", 0), ("at", 0), ("nt", 0.25)])
+def test_a_nan_stops_with_the_last_good_checkpoint_and_names_the_images(tmp_path, rated, kinds_of, name, share):
     white = TrainingImage(np.full((3, 40, 36), 255, np.uint8), "the white one", 50.0)
     pool = ImagePool([*rated, white], 32)
     assert white.content in {pool.images[i].content for i in pool.fit}, "the rule must put it there"
     out = tmp_path / "mine.safetensors"
-    config = configured(name, steps=60, checkpoint_every=1000, eps=1e-3)
+    config = configured(name, steps=60, checkpoint_every=1000, eps=1e-3, start_share=share)
     metric = Poisoned(kinds_of["smooth"](), 0.99).eval()
     with pytest.raises(ModelError, match=r"step \d+ is not finite, on the images 'the white one'\. Try.* kept in"):
         train(config, metric, pool, out)
@@ -417,7 +468,9 @@ def test_a_nan_stops_with_the_last_good_checkpoint_and_names_the_images(tmp_path
     assert 0 < state["step"] < 60
     good = defenses.load(tmp_path / "mine.last-good.safetensors", base=metric)
     assert good.tuned.training["steps"] == state["step"]
-    assert all(torch.equal(value, state["task"]["network"][key]) for key, value in good.state_dict().items())
+    begun, ended = metric.state_dict(), state["task"]["network"]
+    wanted = {key: torch.lerp(value, begun[key], share) for key, value in ended.items()}
+    assert all(torch.equal(value, wanted[key]) for key, value in good.state_dict().items())
     good = train(
         replace(config, steps=60), Poisoned(kinds_of["smooth"](), 2.0).eval(), pool, tmp_path / "b.safetensors"
     )
