@@ -55,6 +55,30 @@ def agreement_table() -> str:
     return "\n".join([*lines, "", _BRACKETS.format("evaluate.jsonl")])
 
 
+def candidates_table() -> str:
+    """Other means of trainings than the one that ships, and that one."""
+    lines = ["| mean of the weights of | " + " | ".join(f"SROCC, {NAMES[key]}" for key in CANDIDATES_ON) + " |"]
+    lines.append("|---" * (1 + len(CANDIDATES_ON)) + "|")
+    text = (RESULTS / "builtin_candidates.jsonl").read_text(encoding="utf-8")
+    runs = {_training_words(run["training"]): run for run in map(json.loads, text.splitlines())}
+    for words, run in {"what ships": load("builtin_validation.json"), **runs}.items():
+        cells = (_estimate(run["validation"][key]["srocc"]) for key in CANDIDATES_ON)
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", _BRACKETS.format("builtin_candidates.jsonl")])
+
+
+CANDIDATES_ON = ("agiqa3k", "livec")
+
+
+def _training_words(training: dict[str, Any]) -> str:
+    groups = (
+        (training["members"], f"of {training['two_scale_steps']} steps"),
+        (training["leaning"], f"of {training['leaning_steps']} steps, leaning to AGIQA-3K"),
+    )
+    words = [f"{len(seeds)} trainings {kind}" for seeds, kind in groups if seeds]
+    return ", ".join([*words, "the one-scale start"] if training["with_start"] else words)
+
+
 def builtin_size() -> str:
     data = load("builtin_validation.json")
     return f"{data['parameters'] / 1e6:.2f} M parameters, {data['gmac_512x512']:.2f} GMAC for a 512x512 image"
@@ -127,6 +151,7 @@ BLOCKS = {
         "builtin:size": builtin_size,
         "builtin:file": builtin_file,
         "builtin:agreement": agreement_table,
+        "builtin:candidates": candidates_table,
     },
     "docs/measurements.md": {"cost:tables": cost_tables, "noise:table": noise_table, "attack:table": attack_table},
 }

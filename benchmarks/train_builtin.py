@@ -10,8 +10,10 @@ DIR holds livec/ and agiqa3k/, each with images/ and mos.csv, and kodak24/. The 
 2. The human scores of both data sets (builtin_training/fit.py), and beside them which generator of AGIQA-3K made a
    picture, an auxiliary task.
 3. The same once more, at a low rate, on nearly whole pictures: a metric of one scale, one-scale.safetensors in --work.
-4. It is widened to two scales (builtin_training/two_scale.py) and trained on nearly whole pictures by --members seeds,
-   whose weights are averaged. --start begins here; --only-member trains one of them, so that they can run side by side.
+4. It is widened to two scales (builtin_training/two_scale.py) and trained on nearly whole pictures, once for every
+   seed of --members, and for every seed of --leaning with more of AGIQA-3K in a batch and fewer steps. The metric is
+   the mean of the weights of all of these, and with --with-start of the network that they began with. --start begins
+   here; --only-member trains one of them, so that they can run side by side.
 
 No weights of third parties are used. The validation part is certiqa.data.splits.is_validation. With --dev one content
 in eight of the rest (by the same kind of hashing) is kept out of the fit and its SROCC is logged: that is where
@@ -47,7 +49,7 @@ import numpy as np
 import scipy
 import torch
 from builtin_training.distorted import make_bank
-from builtin_training.fit import LARGE, POLISH_RATE, TWO_SCALE_RATE, fit, stretch
+from builtin_training.fit import LARGE, LEANING, POLISH_RATE, TWO_SCALE_RATE, fit, stretch
 from builtin_training.network import TrainingNet, folded, gmac
 from builtin_training.pictures import SOURCES, Rated, clean_photographs, is_dev, read
 from builtin_training.pretrain import pretrain
@@ -74,7 +76,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=9000, help="of the second phase")
     parser.add_argument("--polish-steps", type=int, default=1300, help="of the third phase, on nearly whole pictures")
     parser.add_argument("--two-scale-steps", type=int, default=2000, help="of the last phase, for each member")
-    parser.add_argument("--members", type=int, default=2, help="of the last phase; their weights are averaged")
+    parser.add_argument("--members", type=int, nargs="*", default=[0, 1], help="seeds of the last phase")
+    parser.add_argument("--leaning", type=int, nargs="*", default=[], help="more of them, which lean to AGIQA-3K")
+    parser.add_argument("--leaning-steps", type=int, default=800, help="of the last phase, for each of these")
+    parser.add_argument("--with-start", action="store_true", help="what they began with counts as one of them")
     parser.add_argument("--only-pretrain", action="store_true", help="stop behind the first phase")
     parser.add_argument("--only-member", type=int, default=None, help="train this one of them, and stop")
     parser.add_argument("--start", type=Path, default=None, help="a one-scale metric to begin the last phase with")
@@ -83,7 +88,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dev", action="store_true", help="keep the development part out of the fit and report on it")
     parser.add_argument("--evaluate-only", action="store_true", help="only measure the weights at --out")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if not {*args.members, *args.leaning}:
+        parser.error("--members or --leaning must name a seed")
+    if {*args.members} & {*args.leaning}:
+        parser.error("a seed is of --members or of --leaning")
+    return args
 
 
 def _there(args: argparse.Namespace, phase: str) -> bool:
@@ -168,24 +178,26 @@ def member(args: argparse.Namespace, number: int, start: BuiltinMetric, fitted: 
         net = net.to(args.device, memory_format=torch.channels_last)
         log = Log(args.results / f"builtin_training_member{number}.jsonl", True, member=number)
         seed = args.seed + 10 + number
-        last = {"phases": LARGE, "rate": TWO_SCALE_RATE}
-        mean = fit(net, fitted, dev, args.two_scale_steps, seed, args.device, log, **last)
+        leans = number in args.leaning
+        steps = args.leaning_steps if leans else args.two_scale_steps
+        last = {"phases": LEANING if leans else LARGE, "rate": TWO_SCALE_RATE}
+        mean = fit(net, fitted, dev, steps, seed, args.device, log, **last)
         _keep(mean, net, args, path.stem)
     return path
 
 
 def train(args: argparse.Namespace) -> float:
-    """All phases; writes the weights and the logs. Returns the seconds that this run took."""
+    """All phases, or one member; writes weights and logs. Returns the seconds that this run took."""
     start = time.perf_counter()
     torch.manual_seed(args.seed)  # dropout has no generator argument
     rated = [read(args.data, source) for source in SOURCES]
     fitted = [part.where(lambda c: not is_dev(c)) for part in rated] if args.dev else rated
     dev = [part.where(is_dev) for part in rated] if args.dev else []
     one = start_of_last_phase(args, fitted, dev)
-    numbers = range(args.members) if args.only_member is None else [args.only_member]
+    numbers = [*args.members, *args.leaning] if args.only_member is None else [args.only_member]
     paths = [member(args, number, one, fitted, dev) for number in numbers]
     if args.only_member is None:
-        nets = []
+        nets = [widened(one, fitted, LARGE[0].crop, args.seed, DROPOUT)] if args.with_start else []
         for path in paths:
             net = frozen_norms(TrainingNet(args.seed, DROPOUT))
             net.load_state_dict(load_file(path))
@@ -229,6 +241,8 @@ def main(argv: list[str]) -> None:
         training = json.loads(target.read_text(encoding="utf-8")).get("training") if target.exists() else None
     else:
         seconds = train(args)
+        if args.only_member is not None:
+            return
         training = {
             "command": command,
             "seconds": seconds,
@@ -237,6 +251,9 @@ def main(argv: list[str]) -> None:
             "polish_steps": args.polish_steps,
             "two_scale_steps": args.two_scale_steps,
             "members": args.members,
+            "leaning": args.leaning,
+            "leaning_steps": args.leaning_steps,
+            "with_start": args.with_start,
             "start": args.start.name if args.start else None,
         }
     figures = report(args) | {

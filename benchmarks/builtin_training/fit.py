@@ -21,7 +21,18 @@ from builtin_training.pictures import SOURCES, Picture, Rated, crop, endless, to
 from certiqa.defenses.losses import order_loss, plcc_loss
 from certiqa.metrics.builtin import BuiltinMetric
 
-__all__ = ["LARGE", "PHASES", "POLISH_RATE", "TWO_SCALE_RATE", "Noise", "Phase", "fit", "predict", "stretch"]
+__all__ = [
+    "LARGE",
+    "LEANING",
+    "PHASES",
+    "POLISH_RATE",
+    "TWO_SCALE_RATE",
+    "Noise",
+    "Phase",
+    "fit",
+    "predict",
+    "stretch",
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class Phase:
 
 PHASES = (Phase(0.70, 128, (34, 14)), Phase(0.22, 256, (28, 12)), Phase(0.08, 448, (14, 8)))
 LARGE = (Phase(1.0, 448, (12, 10)),)
+LEANING = (Phase(1.0, 448, (20, 4)),)
 RATE, POLISH_RATE, TWO_SCALE_RATE, DECAY, MEMORY = 1e-3, 3e-4, 4e-4, 0.05, 0.998
 KIND_WEIGHT = 0.5
 RANK_SCALE = 5.0
