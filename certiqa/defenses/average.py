@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from certiqa.training.moving import follow
+
 __all__ = ["KeptWeights"]
 
 
@@ -20,8 +22,7 @@ class KeptWeights:
 
     Args:
         learning: the parameters, by name, as they are before the first step.
-        ema: the factor of the moving average; 0: none. Early steps have a smaller one, so that the average does not
-            remember the start.
+        ema: the factor of the moving average (:func:`certiqa.training.moving.follow`); 0: none.
         start_share: the part of the start in what is kept; 0: none.
     """
 
@@ -30,12 +31,10 @@ class KeptWeights:
         self._mean = _copied(learning) if ema else {}
         self._start = _copied(learning) if start_share else {}
 
-    @torch.no_grad()
     def update(self, number: int) -> None:
         """After the ``number``-th step, from 0."""
-        keep = min(self.ema, (1 + number) / (10 + number))
-        for name, mean in self._mean.items():
-            mean.lerp_(self.learning[name], 1 - keep)
+        if self._mean:
+            follow(self._mean.values(), self.learning.values(), self.ema, number)
 
     @torch.no_grad()
     def values(self) -> dict[str, Tensor]:

@@ -19,6 +19,7 @@ from certiqa.denoisers.draws import Batch, development_batch, training_batch
 from certiqa.denoisers.network import DenoiserNetwork
 from certiqa.denoisers.objective import Objective, ScoreFn
 from certiqa.errors import ModelError
+from certiqa.training.moving import follow
 from certiqa.training.pictures import ImagePool
 from certiqa.training.workers import Workers
 
@@ -120,10 +121,7 @@ class Trainer:
                 "finite and differentiable on what a denoiser may give it."
             )
         self.optimizer.step()
-        keep = min(config.ema, (1 + number) / (10 + number))
-        with torch.no_grad():
-            for mean, value in zip(self.ema.parameters(), self.parameters, strict=True):
-                mean.lerp_(value, 1 - keep)
+        follow(self.ema.parameters(), self.parameters, config.ema, number)
         return {name: float(losses[name].detach()) for name in LOSSES if name in losses} | {"gradient": norm}
 
     def look(self) -> dict[str, float]:
