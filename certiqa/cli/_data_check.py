@@ -71,6 +71,9 @@ def _options(given: Iterable[str]) -> dict[str, Any]:
         key, sign, value = text.partition("=")
         if not sign or not key.isidentifier() or key in ("name", "root", "skip_bad", "decode"):
             raise InputError.of("--option", "must have the form KEY=VALUE, with an option of the reader", text)
+        if key in chosen:
+            found = f"{key}={chosen[key]}, {text}"
+            raise InputError.of("--option", f"must be given once for {key!r}", found, "Keep one of them.")
         chosen[key] = value
     return chosen
 

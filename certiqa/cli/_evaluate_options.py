@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class Settings:
         models: the metric, then those to compare it with; no name twice.
         weights: name -> weight file.
         data: (name, root) of each data set.
-        options: name of a data set -> the options of its reader.
+        options: of the reader of each data set.
     """
 
     models: tuple[str, ...]
@@ -29,7 +30,7 @@ class Settings:
     data: tuple[tuple[str, str], ...]
     part: str
     fit_on: str | None
-    options: dict[str, dict[str, str]]
+    options: tuple[dict[str, str], ...]
     skip_bad: bool
     confidence: float
     resamples: int
@@ -99,9 +100,10 @@ class Settings:
             words += ["--data", name, root]
         words += ["--part", self.part]
         words += ["--fit-on", self.fit_on] if self.fit_on else []
-        pairs = dict.fromkeys(f"{key}={value}" for found in self.options.values() for key, value in found.items())
-        for pair in pairs:
-            words += ["--option", pair]
+        for key in dict.fromkeys(key for found in self.options for key in found):
+            values = [found[key] for found in self.options if key in found]
+            for value in values if len(set(values)) > 1 else values[:1]:
+                words += ["--option", f"{key}={value}"]
         words += ["--skip-bad"] if self.skip_bad else []
         words += ["--confidence", f"{self.confidence:g}", "--resamples", str(self.resamples), "--seed", str(self.seed)]
         words += ["--device", self.device] if self.device else []
@@ -125,20 +127,36 @@ def _weights(given: Sequence[str], models: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _options(given: Sequence[str], data: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Each KEY=VALUE goes to every data set whose reader takes it."""
+def _options(given: Sequence[str], data: Sequence[str]) -> tuple[dict[str, str], ...]:
+    """What goes to the reader of each data set.
+
+    A key that is given once goes to every data set whose reader takes it; given as often as there are such data sets,
+    each gets its own value, in their order.
+    """
     from certiqa.data.sets.registry import options
 
-    known = {name: options(name) for name in data}
-    found: dict[str, dict[str, str]] = {name: {} for name in data}
+    known = [options(name) for name in data]
+    values: dict[str, list[str]] = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals:
             raise InputError.of("--option", "must have the form KEY=VALUE", text)
-        takers = [name for name in found if key in known[name]]
-        if not takers:
-            every = sorted({one for keys in known.values() for one in keys})
-            raise UnknownNameError.among(f"option of {', '.join(known)}", key, every)
-        for name in takers:
-            found[name][key] = value
+        if not any(key in keys for keys in known):
+            raise UnknownNameError.among(f"option of {', '.join(dict.fromkeys(data))}", key, sorted({*chain(*known)}))
+        values.setdefault(key, []).append(value)
+    found: tuple[dict[str, str], ...] = tuple({} for _ in data)
+    for key, each in values.items():
+        takers = [index for index, keys in enumerate(known) if key in keys]
+        if len(each) not in (1, len(takers)):
+            raise _so_often(key, each, [data[index] for index in takers])
+        for index, value in zip(takers, each * (len(takers) if len(each) == 1 else 1), strict=True):
+            found[index][key] = value
     return found
+
+
+def _so_often(key: str, values: Sequence[str], takers: Sequence[str]) -> InputError:
+    rule, remedy = f"must be given once for {key!r}", "Keep one of them."
+    if len(takers) > 1:
+        rule += f", or once for each of the {len(takers)} data sets that take it ({', '.join(takers)}), in their order"
+        remedy = "Give one value, or one for each; or evaluate the data sets one by one."
+    return InputError.of("--option", rule, ", ".join(f"{key}={value}" for value in values), remedy)

@@ -3,58 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
-import io
 import json as json_
 import sys
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Any, overload
+from typing import Any
 
 import numpy as np
 
 from certiqa import _provenance as provenance
-from certiqa._progress import bar
 from certiqa.cli._errors import INTERRUPTED, Complaints, complain
+from certiqa.cli._evaluate_open import Model, Opened, open_all, progress
 from certiqa.cli._evaluate_options import Settings
+from certiqa.cli._evaluate_scores import scores_output, write_csv
 from certiqa.cli._evaluate_text import lines
-from certiqa.cli._outputs import JsonOutput, write_atomically
+from certiqa.cli._outputs import JsonOutput
 from certiqa.data.sets.dataset import DataSet
-from certiqa.data.sets.decoding import decode_all
-from certiqa.data.sets.problem import data_error
-from certiqa.data.sets.registry import open_dataset
-from certiqa.errors import ImageError, InputError
+from certiqa.errors import InputError
 from certiqa.evaluation.comparison import Comparison, compare
 from certiqa.evaluation.correlation import Agreement, agreement
-from certiqa.evaluation.scores import Scored, check_sizes, score_dataset, small_words
+from certiqa.evaluation.scores import Scored, score_dataset
 from certiqa.evaluation.store import ScoreStore
 from certiqa.metrics import registry
 from certiqa.metrics.calibration import Logistic, fit_logistic
-from certiqa.smoothing.sampler import Progress
-from certiqa.trial.models import load_model
 
 __all__ = ["run"]
-
-
-@dataclass(frozen=True)
-class _Model:
-    """A metric that was loaded."""
-
-    name: str
-    metric: Any
-    device: Any
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A data set: the part that is measured, and the one that the logistic is fitted on."""
-
-    name: str
-    root: str
-    part: DataSet
-    fit: DataSet | None
 
 
 def run(settings: Settings, *, json: str | None) -> int:
@@ -67,17 +40,18 @@ def run(settings: Settings, *, json: str | None) -> int:
     if json is not None and json.endswith(".json") and len(names) > 1:
         remedy = f"Try --json {json}l, one line for each, or a folder."
         raise InputError.of("--json", "must be a .jsonl or a folder for several data sets", json, remedy)
-    output, store, table = JsonOutput(json, names), *_scores_output(settings.scores)
+    output = JsonOutput(json, names)
+    store, table = scores_output(settings.scores, output.files)
     complaints = Complaints()
     with contextlib.redirect_stdout(sys.stderr) if output.on_stdout else contextlib.nullcontext():
-        models, opened = _open(settings, complaints)
+        models, opened = open_all(settings, complaints)
         if complaints.code:
             return complaints.code
         rows: list[dict[str, Any]] = []
         try:
             for index, data in enumerate(opened):
 
-                def work(index: int = index, data: _Opened = data) -> None:
+                def work(index: int = index, data: Opened = data) -> None:
                     result = _Result.of(settings, models, data, store)
                     rows.extend(row for scored in result.scored for row in scored.rows())
                     output.write(index, result.to_dict())
@@ -88,61 +62,8 @@ def run(settings: Settings, *, json: str | None) -> int:
             kept = f"; what was scored stands in {settings.scores}" if store is not None else ""
             return complain(f"interrupted{kept}") and INTERRUPTED
         if table is not None and rows:
-            complaints.attempt(str(table), lambda: _write_csv(table, rows))
+            complaints.attempt(str(table), lambda: write_csv(table, rows))
     return complaints.code
-
-
-def _open(settings: Settings, complaints: Complaints) -> tuple[list[_Model], list[_Opened]]:
-    """The metrics and the data sets; whatever is wrong with any of them is told here."""
-    models: list[_Model] = []
-    opened: list[_Opened] = []
-
-    def load(name: str) -> None:
-        metric, device = load_model(name, settings.device, settings.dtype, settings.weights.get(name))
-        models.append(_Model(name, metric, device))
-
-    def read(name: str, root: str) -> None:
-        whole = open_dataset(
-            name, root, skip_bad=True, decode=False, **settings.options[name]
-        )  # the bad rows are told below
-        part = _decoded(whole, settings.part, settings.cache)
-        fit = _decoded(whole, settings.fit_on, settings.cache)
-        problems = tuple(dict.fromkeys([*part.problems, *(fit.problems if fit else ())]))
-        if problems and not settings.skip_bad:
-            raise data_error(f"The data set {whole.name!r} in {root!r}", problems)
-        if len(part) < 5:
-            rule = f"must be a part with 5 images at least; of {name!r} in {root!r} it has {len(part)}"
-            raise InputError.of("--part", rule, settings.part, "Try another --part, or leave this data set out.")
-        opened.append(_Opened(name, root, part, fit))
-
-    for name in settings.models:
-        complaints.attempt(name, lambda name=name: load(name))  # type: ignore[misc]
-    for name, root in settings.data:
-        complaints.attempt(name, lambda name=name, root=root: read(name, root))  # type: ignore[misc]
-    for model in () if settings.skip_bad else models:
-        for one in opened:
-            for data in (one.part, one.fit):
-                if data is not None and (small := check_sizes(model.metric, data)):
-                    complaints.add(ImageError(f"{model.name}: {small_words(data, small)}"), model.name)
-    return models, opened
-
-
-@overload
-def _decoded(whole: DataSet, part: str, cache: str | None) -> DataSet: ...
-@overload
-def _decoded(whole: DataSet, part: None, cache: str | None) -> None: ...
-def _decoded(whole: DataSet, part: str | None, cache: str | None) -> DataSet | None:
-    """A part without the images that do not decode; they are added to its problems."""
-    if part is None:
-        return None
-    chosen = whole.part(part)
-    with _progress(f"decoding {whole.name}") as report:
-        found = decode_all(chosen.records, cache, report or (lambda done, total: None))
-    return replace(chosen, records=found.records, problems=(*chosen.problems, *found.problems))
-
-
-def _progress(title: str) -> AbstractContextManager[Progress | None]:
-    return bar(title) if sys.stderr.isatty() else contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
@@ -150,14 +71,14 @@ class _Result:
     """All there is to say about one data set."""
 
     settings: Settings
-    opened: _Opened
-    models: list[_Model]
+    opened: Opened
+    models: list[Model]
     scored: list[Scored]
     agreements: list[Agreement]
     comparisons: tuple[Comparison, ...]
 
     @classmethod
-    def of(cls, settings: Settings, models: list[_Model], data: _Opened, store: ScoreStore | None) -> _Result:
+    def of(cls, settings: Settings, models: list[Model], data: Opened, store: ScoreStore | None) -> _Result:
         """Score with every metric, measure, compare."""
         scored = [_score(settings, model, data.part, store) for model in models]
         curves = [_curve(settings, model, data.fit, store) for model in models]
@@ -207,7 +128,7 @@ class _Result:
                 "root": self.opened.root,
                 "part": self.settings.part,
                 "fit_on": self.settings.fit_on,
-                "options": self.settings.options[self.opened.name],
+                "options": self.opened.options,
                 "n": len(part),
                 "mos_range": list(part.mos_range),
                 "lower_better": part.lower_better,
@@ -224,7 +145,7 @@ class _Result:
             "created": provenance.now(),
         }
 
-    def _metric(self, model: _Model, scored: Scored, found: Agreement) -> dict[str, Any]:
+    def _metric(self, model: Model, scored: Scored, found: Agreement) -> dict[str, Any]:
         own = model.name in registry.names()
         card = getattr(model.metric, "card", registry.card(model.name) if own else None)
         return {
@@ -258,8 +179,8 @@ def _digest(texts: Any) -> str:
     return digest.hexdigest()
 
 
-def _score(settings: Settings, model: _Model, data: DataSet, store: ScoreStore | None) -> Scored:
-    with _progress(f"{model.name} on {data.name}") as progress:
+def _score(settings: Settings, model: Model, data: DataSet, store: ScoreStore | None) -> Scored:
+    with progress(f"{model.name} on {data.name}") as told:
         return score_dataset(
             model.metric,
             data,
@@ -269,11 +190,11 @@ def _score(settings: Settings, model: _Model, data: DataSet, store: ScoreStore |
             store=store,
             skip_bad=settings.skip_bad,
             cache=settings.cache,
-            progress=progress,
+            progress=told,
         )
 
 
-def _curve(settings: Settings, model: _Model, data: DataSet | None, store: ScoreStore | None) -> Logistic | None:
+def _curve(settings: Settings, model: Model, data: DataSet | None, store: ScoreStore | None) -> Logistic | None:
     if data is None:
         return None
     scored = _score(settings, model, data, store)
@@ -286,33 +207,3 @@ def _shared(scored: list[Scored]) -> tuple[DataSet, list[Any]]:
     columns = [one.scores[np.array([record.path in every for record in one.dataset.records])] for one in scored]
     records = tuple(record for record in scored[0].dataset.records if record.path in every)
     return replace(scored[0].dataset, records=records), columns
-
-
-def _scores_output(given: str | None) -> tuple[ScoreStore | None, Path | None]:
-    """The store of a .jsonl, or the path of a .csv that can be written to."""
-    if given is None:
-        return None, None
-    path = Path(given)
-    if path.suffix.lower() == ".jsonl":
-        return ScoreStore(path), None
-    if path.suffix.lower() != ".csv":
-        raise InputError.of("--scores", "must be a name ending in .jsonl or .csv", given)
-    JsonOutput(str(path.with_suffix(".jsonl")), [])  # its folder can be written to
-    if path.exists() and not path.read_bytes().startswith(_CSV_HEAD):
-        rule = "must be new, or a file of scores that certiqa wrote, which is then replaced"
-        raise InputError.of("--scores", rule, given, "Name another file.")
-    return None, path
-
-
-_CSV_HEAD = b"data,metric,name,content,mos,score,sha256"
-
-
-def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    def write(file: IO[bytes]) -> None:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        file.write(text.getvalue().encode())
-
-    write_atomically(path, write)

@@ -42,6 +42,7 @@ def lines(
     for name, one, found in zip(names, scored, agreements, strict=True):
         text += _notes(name, one, found, data, part)
     text += [one.words() for one in comparisons]
+    text += [f"note: {note}" for note in data.notes]
     if data.problems:
         text.append(f"Left out: {counted(len(data.problems), 'row')} of the table; the JSON names them.")
     return text

@@ -14,11 +14,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 from certiqa.cli._images import image_path, numbered_stems
 from certiqa.errors import CertiqaError, InputError, MissingExtraError
+from certiqa.evaluation._lines import is_store
 
 if TYPE_CHECKING:
     from certiqa.certificate import Certificate
 
-__all__ = ["FigureOutput", "JsonOutput", "files_for", "write_atomically"]
+__all__ = ["FigureOutput", "JsonOutput", "check_writable", "files_for", "write_atomically"]
 
 _FIGURES = (".png", ".pdf", ".svg")
 
@@ -28,6 +29,7 @@ class JsonOutput:
 
     Attributes:
         on_stdout: whether stdout belongs to it.
+        files: what is written; empty: no file.
 
     Raises:
         InputError: the place does not fit the images, or cannot be written to.
@@ -38,11 +40,12 @@ class JsonOutput:
         self._stdout = sys.stdout
         self._begun = False
         self._lines = Path(given) if given and given.lower().endswith(".jsonl") and not Path(given).is_dir() else None
-        self._files: list[Path] = []
+        self.files: list[Path] = []
         if self._lines:
-            _check([self._lines], "--json", images)
+            self.files = [self._lines]
+            _check(self.files, "--json", images)
         elif given is not None and not self.on_stdout:
-            self._files = files_for(
+            self.files = files_for(
                 given, "--json", images, (".json",), ".json", "- or a name ending in .json or .jsonl"
             )
 
@@ -52,9 +55,9 @@ class JsonOutput:
             print(json.dumps(data, allow_nan=False), file=self._stdout, flush=True)
         elif self._lines:
             self._add_line(self._lines, json.dumps(data, allow_nan=False).encode() + b"\n")
-        elif self._files:
+        elif self.files:
             text = json.dumps(data, indent=1, allow_nan=False).encode() + b"\n"
-            write_atomically(self._files[index], lambda file: file.write(text))
+            write_atomically(self.files[index], lambda file: file.write(text))
 
     def _add_line(self, path: Path, line: bytes) -> None:
         if not self._begun:
@@ -126,14 +129,25 @@ def files_for(
 
 
 def _check(files: list[Path], option: str, images: list[str]) -> None:
-    """The files, all of one folder, can be written, and none of them is one of the images."""
+    """The files, all of one folder, can be written, and none of them is one of the images, or a store of results."""
     precious = {_identity(image) for image in images} - {None}
     for path in files:
         if path.is_dir():
             raise InputError.of(option, "must not be the name of a folder", str(path))
         if _identity(str(path)) in precious:
             raise InputError.of(option, "must not overwrite an image", str(path), "Write to another folder.")
-    path = files[0]
+        if is_store(path):
+            rule = "must not replace a file of results that runs go on from (--scores, --store)"
+            raise InputError.of(option, rule, str(path), "Name another file.")
+    check_writable(files[0], option)
+
+
+def check_writable(path: Path, option: str) -> None:
+    """A file can be made beside its place.
+
+    Raises:
+        InputError: it cannot.
+    """
     probe = _beside(path)
     try:
         probe.touch(exist_ok=False)

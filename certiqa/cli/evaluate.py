@@ -25,10 +25,13 @@ sign is not the one declared. PLCC and RMSE are taken after the four-parameter l
 unless --fit-on names another part. Intervals are BCa bootstrap intervals that resample whole contents
 (docs/evaluation.md).
 
+--option KEY=VALUE goes to every data set whose reader takes it; given as often as there are such data sets, each gets
+its own value, in their order: --data folder A --data folder B --option mos_range=1,5 --option mos_range=0,100.
+
 --scores FILE.jsonl is written line by line, and scores that stand there already are not computed again.
 
-Exit codes: 0 all is well; 2 bad input or a bad model: everything that can be known beforehand is told together, before
-anything is scored; 130 Ctrl-C, what was scored stands in --scores.
+Exit codes: 0 all is well; 2 bad input or a bad model: what can be known beforehand is told before anything is scored,
+all that is cheap to know together, then images that do not decode; 130 Ctrl-C, what was scored stands in --scores.
 """
 
 
@@ -47,7 +50,7 @@ def evaluate(
         str | None, typer.Option(metavar="PART", help="Fit the logistic on this part, not on --part.")
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the data set's reader.")
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the reader, for all or one for each set.")
     ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out bad rows and images, and record them.")

@@ -76,7 +76,8 @@ def _made_for(card: MetricCard) -> str:
 def _full(card: MetricCard) -> list[str]:
     """A card, one fact a line."""
     needs = [f"pip install 'certiqa[{card.extra}]'"] if card.extra else []
-    needs += ["a weight file (--weights PATH)"] if card.needs_weights else []
+    if card.needs_weights:
+        needs.append("a weight file (--weights PATH of certiqa evaluate and of certiqa train defense)")
     facts = {
         "name": card.name,
         "summary": card.summary,

@@ -6,6 +6,7 @@ spreadsheets have titles and margins. Names of columns are compared without oute
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import warnings
@@ -76,7 +77,7 @@ def as_text(cell: object) -> str:
 
 
 def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = (), sheet: str | None = None) -> Table:
-    """Read a .csv (comma, semicolon or tab; UTF-8) or an .xlsx.
+    """Read a .csv (comma, semicolon or tab, whichever shows the header; UTF-8) or an .xlsx.
 
     Args:
         path: the file.
@@ -92,7 +93,7 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
         MissingExtraError: an .xlsx, and openpyxl is not installed.
     """
     if path.suffix.lower() != ".xlsx":
-        return _under_header(path, _csv_cells(path), required, optional)
+        return _under_header(path, _csv_cells(path, required), required, optional)
     sheets = _sheets(path)
     chosen = {sheet: sheets[sheet]} if sheet is not None and sheet in sheets else sheets
     for cells in chosen.values():
@@ -145,14 +146,24 @@ def _text(path: Path) -> str:
         raise refuse("table", f"{path.name!r} cannot be read: {error.strerror}", _ALLOW) from error
 
 
-def _csv_cells(path: Path) -> list[Cells]:
+def _csv_cells(path: Path, required: Sequence[str]) -> list[Cells]:
+    """The cells by the delimiter with which the header is found; if there is none, by that of the first line."""
     text = _text(path)
     head = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(_DELIMITERS, key=head.count)
+    likely = sorted(_DELIMITERS, key=head.count, reverse=True)
+    for delimiter in likely:
+        with contextlib.suppress(csv.Error):
+            cells = _split(text, delimiter)
+            if _header(cells, required) is not None:
+                return cells
     try:
-        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)]  # noqa: C416
+        return _split(text, likely[0])
     except csv.Error as error:
         raise refuse("table", f"{path.name!r} must be a whole csv file; {error}", _AGAIN) from error
+
+
+def _split(text: str, delimiter: str) -> list[Cells]:
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
 
 
 def _sheets(path: Path) -> dict[str, list[Cells]]:

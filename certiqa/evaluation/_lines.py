@@ -1,4 +1,4 @@
-"""One whole line at the end of a file, or none: what the stores of scores and of records are written by."""
+"""Files that grow line by line, the stores of scores and of records: how they begin, and how a line is added whole."""
 
 from __future__ import annotations
 
@@ -9,7 +9,21 @@ from pathlib import Path
 
 from certiqa.errors import InputError
 
-__all__ = ["append_line", "cut"]
+__all__ = ["RECORDS_BEGIN", "SCORES_BEGIN", "append_line", "cut", "is_store"]
+
+SCORES_BEGIN, RECORDS_BEGIN = b'{"identity"', b'{"key"'
+"""How every line of a store of scores begins, and every line of a store of records."""
+
+
+def is_store(path: Path) -> bool:
+    """Whether a file is one of the two, by its beginning: what hours may have gone into, and nothing should replace."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(SCORES_BEGIN)).startswith((SCORES_BEGIN, RECORDS_BEGIN))
+    except OSError:
+        return False
 
 
 def append_line(path: Path, line: bytes) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from certiqa.errors import InputError
-from certiqa.evaluation._lines import append_line, cut
+from certiqa.evaluation._lines import RECORDS_BEGIN, append_line, cut
 
 __all__ = ["RecordStore"]
 
@@ -84,7 +84,7 @@ class RecordStore:
                 self._records[key] = record
         if whole < len(data):
             self._torn_at = whole
-            if not data[whole:].startswith(b'{"key"'[: len(data) - whole]):
+            if not data[whole:].startswith(RECORDS_BEGIN[: len(data) - whole]):
                 self._refuse("a last line of another kind")
 
     def _refuse(self, found: str) -> None:

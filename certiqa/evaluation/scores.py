@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -216,10 +217,10 @@ def check_sizes(metric: object, dataset: DataSet) -> tuple[LeftOut, ...]:
     found = []
     for record in dataset.records:
         try:
-            with Image.open(record.path) as image:
+            with warnings.catch_warnings(action="ignore"), Image.open(record.path) as image:
                 width, height = image.size
-        except OSError:
-            continue  # decoding will say what is wrong
+        except Exception:  # untrusted bytes, of any size: decoding will say what is wrong
+            continue
         if min(width, height) < least:
             reason = f"{width}x{height} is less than the {least} pixels on each side that the metric needs"
             found.append(LeftOut(record.path, record.name, reason))

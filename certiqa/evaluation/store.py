@@ -19,7 +19,7 @@ import torch
 
 from certiqa import _provenance as provenance
 from certiqa.errors import InputError
-from certiqa.evaluation._lines import append_line, cut
+from certiqa.evaluation._lines import SCORES_BEGIN, append_line, cut
 
 __all__ = ["ScoreStore", "score_identity"]
 
@@ -113,7 +113,7 @@ class ScoreStore:
             self._torn_at = whole
         for number, line in enumerate(data[:whole].splitlines(), 1):
             self._take(line, number)
-        if self._torn_at is not None and not data[whole:].startswith(b'{"identity"'[: len(data) - whole]):
+        if self._torn_at is not None and not data[whole:].startswith(SCORES_BEGIN[: len(data) - whole]):
             self._refuse("a last line of another kind")
 
     def _take(self, line: bytes, number: int) -> None:

@@ -184,6 +184,10 @@ BAD = [
     (["folder", "agiqa"], "'mos_range' must be"),
     (["agiqa3k", "agiqa", "--option", "scale=acr"], "Unknown option of 'agiqa3k' 'scale'"),
     (["agiqa3k", "agiqa", "--option", "scale"], "'--option' must have the form KEY=VALUE"),
+    (
+        ["folder", "agiqa", "--option", "mos_range=1,5", "--option", "mos_range=0,9"],
+        "'--option' must be given once for 'mos_range'. Got 'mos_range=1,5, mos_range=0,9' instead. Keep one of them.",
+    ),
     (["agiqa3k", "agiqa", "--option", "decode=1"], "'--option' must have the form KEY=VALUE"),
     (["agiqa3k", "agiqa", "--json", "nowhere/r.json"], "must be in a folder that can be written to"),
     (["agiqa3k", "agiqa", "--cache", "agiqa/data.csv"], "'cache' must be a folder"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from certiqa.data.splits import is_validation
 from certiqa.evaluation import srocc
 
 Run = Callable[..., Any]
@@ -232,13 +233,164 @@ def test_everything_bad_is_told_together_and_before_anything_is_scored(evaluate:
     )  # fmt: skip
     assert result.exit_code == 2
     assert result.stdout == ""
-    unknown, bad, nowhere, small = result.errors
+    unknown, bad, nowhere, small, others = result.errors
     assert "Unknown model 'nothing'" in unknown
-    for words in ("1 missing image (", "outside the scale", "does not decode", "--skip-bad"):
+    for words in ("1 missing image (", "outside the scale", "--skip-bad"):
         assert words in bad
     assert "nowhere" in nowhere
     assert "40 images of 'agiqa3k' too small" in small
+    assert "39 images of 'agiqa3k' too small" in others, "the one that is no picture has no size"
     assert not (root / "scores.jsonl").exists()
+
+
+def spoil(root: Path) -> None:
+    """A data set bad/ with an image that does not decode."""
+    make(root / "bad")
+    (root / "bad" / "images" / "5.png").write_bytes(b"not a picture")
+
+
+def test_images_that_do_not_decode_are_told_before_anything_is_scored(evaluate: Run, root: Path) -> None:
+    spoil(root)
+    result = evaluate("--data", "agiqa3k", "bad", "--scores", "scores.jsonl")
+    (bad,) = result.errors
+    assert "1 image that does not decode (row 7 '5.png'" in bad
+    assert "--skip-bad" in bad
+    assert not (root / "scores.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--compare", "nothing"], ["--data", "livec", "nowhere"], ["--compare", f"python:{_MODULE}:big"]]
+)
+def test_nothing_is_decoded_if_something_cheap_is_wrong(
+    evaluate: Run, root: Path, monkeypatch: pytest.MonkeyPatch, wrong: list[str]
+) -> None:
+    monkeypatch.setattr("certiqa.cli._evaluate_open.decode_all", lambda *_: pytest.fail("decoded"))
+    assert evaluate(*wrong).exit_code == 2
+
+
+def test_an_image_of_absurd_size_is_told_in_words(evaluate: Run, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    result = evaluate()
+    assert result.exit_code == 2
+    assert "40 images that do not decode" in result.errors[0]
+
+
+def test_a_part_on_which_nothing_can_be_measured_is_refused_before_scoring(evaluate: Run, root: Path) -> None:
+    folder = root / "few"
+    make(folder)
+    header, *rows = (folder / "mos.csv").read_text().splitlines()
+    rows = [",".join([*row.split(",")[:3], f"prompt {index}"]) for index, row in enumerate(rows)]
+    inside = [row for row in rows if is_validation(row.split(",")[3])]
+    outside = [row for row in rows if row not in inside]
+
+    def run(kept: list[str], part: str, fit_on: str) -> Any:
+        (folder / "mos.csv").write_text("\n".join([header, *kept]) + "\n")
+        arguments = ["--part", part, "--fit-on", fit_on, "--scores", "s.jsonl"]
+        result = evaluate(*arguments, data=("agiqa3k", "few"))
+        assert result.exit_code == 2
+        assert result.stdout == ""
+        assert not (root / "s.jsonl").exists(), "nothing was scored"
+        return result.errors
+
+    def same(these: list[str]) -> list[str]:
+        return [",".join([row.split(",")[0], "2.5", *row.split(",")[2:]]) for row in these]
+
+    assert len(inside) > 4
+    few = [*inside[:4], *outside]
+    (error,) = run(few, "fit", "validation")
+    assert "'--fit-on' must be a part with 5 images at least; of 'agiqa3k' in 'few' it has 4. Got 'validation'" in error
+    assert "Try another --fit-on, or leave --fit-on out" in error
+    (error,) = run(few, "validation", "fit")
+    assert "'--part' must be a part with 5 images at least" in error
+    one_mos = [*inside, *same(outside)]
+    (error,) = run(one_mos, "validation", "fit")
+    assert "'--fit-on' must be a part whose MOS differ" in error
+    assert f"all {len(outside)} are 2.5. Got 'fit'" in error
+    both = run([*inside[:4], *same(outside)], "fit", "validation")
+    assert [error.split("'")[1] for error in both] == ["--part", "--fit-on"], "told together"
+
+
+def test_what_skip_bad_leaves_must_be_enough_before_scoring(evaluate: Run, root: Path) -> None:
+    make(root / "bad")
+    for index in range(3, 40):
+        Image.new("RGB", (3, 3)).save(root / "bad" / "images" / f"{index}.png")
+    result = evaluate("--skip-bad", "--scores", "s.jsonl", data=("agiqa3k", "bad"))
+    (error,) = result.errors
+    assert "without the 37 images too small for it: The parameter '--part' must be a part with 5 images" in error
+    for index in range(3, 40):
+        (root / "bad" / "images" / f"{index}.png").write_bytes(b"not a picture")
+    (error,) = evaluate("--skip-bad", "--scores", "s.jsonl", data=("agiqa3k", "bad")).errors
+    assert "of 'agiqa3k' in 'bad' it has 3" in error
+    assert not (root / "s.jsonl").exists()
+
+
+def test_the_notes_of_the_data_set_are_printed(evaluate: Run) -> None:
+    data = json.loads(evaluate("--json", "-").stdout)["data"]
+    (note,) = data["notes"]
+    assert note.startswith("40 images in the table; AGIQA-3K is published with")
+    assert f"note: {note}" in evaluate().stdout.splitlines()
+
+
+@pytest.mark.parametrize("out", ["s.jsonl", "results/agiqa3k.json"])
+def test_the_json_never_replaces_a_store_of_scores(evaluate: Run, root: Path, out: str) -> None:
+    assert evaluate("--scores", "s.jsonl").exit_code == 0
+    (root / "results").mkdir()
+    if out != "s.jsonl":
+        (root / "s.jsonl").rename(root / out)
+    before = (root / out).read_bytes()
+    assert before.count(b"\n") == 40
+    result = evaluate("--json", "results" if out != "s.jsonl" else out)
+    (error,) = result.errors
+    assert f"'--json' must not replace a file of results that runs go on from (--scores, --store). Got '{out}'" in error
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert (root / out).read_bytes() == before
+
+
+@pytest.mark.parametrize("twin", ["new.jsonl", "./new.jsonl", "data/../new.jsonl"])
+def test_scores_and_json_are_two_files(evaluate: Run, root: Path, twin: str) -> None:
+    result = evaluate("--scores", "new.jsonl", "--json", twin)
+    assert "'--scores' must be another file than --json, which replaces it. Got 'new.jsonl'" in result.errors[0]
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert not (root / "new.jsonl").exists()
+
+
+def test_a_table_of_scores_may_stand_beside_a_store_of_its_name(evaluate: Run, root: Path) -> None:
+    assert evaluate("--scores", "s.jsonl").exit_code == 0
+    assert evaluate("--scores", "s.csv").exit_code == 0
+    (root / "folder.csv").mkdir()
+    assert "must be new, or a file of scores" in evaluate("--scores", "folder.csv").errors[0]
+
+
+TWO = ("--data", "folder", "more", "--option", "lower_better=false")
+
+
+def test_an_option_for_each_data_set_in_their_order(evaluate: Run, root: Path) -> None:
+    make(root / "more")
+    options = ("--option", "mos_range=0,5", "--option", "mos_range=0,100", "--json", "out.jsonl")
+    result = evaluate(*TWO, *options, data=("folder", "data"))
+    assert result.exit_code == 0
+    lines = [json.loads(line)["data"] for line in (root / "out.jsonl").read_text().splitlines()]
+    assert [(line["root"], line["mos_range"]) for line in lines] == [("data", [0, 5]), ("more", [0, 100])]
+    assert lines[1]["options"] == {"lower_better": "false", "mos_range": "0,100"}
+    (command,) = {json.loads(line)["command"] for line in (root / "out.jsonl").read_text().splitlines()}
+    assert command.count("--option") == 3
+    assert command.index("mos_range=0,5") < command.index("mos_range=0,100")
+
+
+def test_an_option_that_is_given_once_is_for_every_data_set(evaluate: Run, root: Path) -> None:
+    make(root / "more")
+    result = evaluate(*TWO, "--option", "mos_range=0,5", data=("folder", "data"))
+    assert result.stdout.count("MOS 0 to 5") == 2
+
+
+def test_an_option_that_is_given_too_often_overrides_nothing(evaluate: Run, root: Path) -> None:
+    make(root / "more")
+    twice = ("--option", "mos_range=0,5", "--option", "mos_range=0,100")
+    (error,) = evaluate(*twice, data=("folder", "data")).errors
+    assert "'--option' must be given once for 'mos_range'. Got 'mos_range=0,5, mos_range=0,100'" in error
+    assert "Keep one of them." in error
+    (error,) = evaluate(*TWO, *twice, "--option", "mos_range=1,5", data=("folder", "data")).errors
+    assert "or once for each of the 2 data sets that take it (folder, folder), in their order" in error
 
 
 def test_skip_bad_goes_on_and_records(evaluate: Run, root: Path) -> None:

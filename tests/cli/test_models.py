@@ -67,7 +67,8 @@ def test_one_card_in_full(invoke: Invoke, cards: None) -> None:
         "weights sha256": "not on record",
         "made for": "bare scores",
         "trained on": "not on record",
-        "needs": "pip install 'certiqa[more]', a weight file (--weights PATH)",
+        "needs": "pip install 'certiqa[more]', "
+        "a weight file (--weights PATH of certiqa evaluate and of certiqa train defense)",
     }
     assert registry.card("builtin").weights_sha256 in invoke(["models", "builtin"]).stdout
 

@@ -37,6 +37,27 @@ def test_json_lines_replace_an_old_file_and_keep_the_order(run: Run, folder: Pat
     assert "a.png (24x16)" in result.stdout
 
 
+@pytest.mark.parametrize("line", ['{"identity": "a", "sha256": "b", "score": 1.5}', '{"key": "a", "record": {}}'])
+def test_stores_of_scores_and_of_records_are_never_replaced(run: Run, folder: Path, line: str) -> None:
+    (folder / "store.jsonl").write_text(line + "\n")
+    result = run("certify", "a.png", "--json", "store.jsonl")
+    assert "'--json' must not replace a file of results that runs go on from" in result.errors[0]
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert (folder / "store.jsonl").read_text() == line + "\n"
+
+
+def test_a_real_store_is_known_as_one(folder: Path) -> None:
+    from certiqa.evaluation import RecordStore, ScoreStore
+    from certiqa.evaluation._lines import is_store
+
+    ScoreStore("scores.jsonl").add("metric", "picture", 0.5, name="a.png")
+    RecordStore("records.jsonl").add("what", {"score": 0.5})
+    JsonOutput("results.jsonl", ["a.png"]).write(0, {"image": "a.png", "identity": "x"})
+    names = ("scores.jsonl", "records.jsonl", "results.jsonl", "gone.jsonl", "a.png")
+    assert [is_store(folder / name) for name in names] == [True, True, False, False, False]
+
+
 def test_an_old_file_stays_if_there_is_nothing_new(run: Run, folder: Path) -> None:
     (folder / "out.jsonl").write_text("an older run\n")
     assert run("certify", "text.png", "--json", "out.jsonl").exit_code == 2

@@ -73,6 +73,8 @@ def _check(place: Place, entry: Entry, accepted: tuple[float, float]) -> Record 
 
     if not entry.name.strip():
         return problem("name", "the name is empty")
+    if entry.fault:
+        return entry.fault
     mos = _number(entry.mos)
     if mos is None or not math.isfinite(mos):
         return problem("mos", repr(as_text(entry.mos)))

@@ -2,8 +2,9 @@
 
 Names in the table carry their folder (voc_emotic_ava/AVA__149.jpg). The official split circulates in two ways. With
 ``labels>640.csv`` and ``labels<=640_padded.csv`` (column name_image; the second has is_valid) beside the table: test is
-every image of the first, val those of the second with is_valid, train the rest; the signs < and > are lost in some
-copies. Else by the column is_valid of labels_image.csv, if it is there: val or train, and no test part.
+every image of the first, val those of the second with is_valid, train the rest, also images in neither, unless the
+tables name images that are not there; the signs < and > are lost in some copies. Else by the column is_valid of
+labels_image.csv, if it is there: val or train, and no test part.
 
 Not certain: whether the authors' own labels_image.csv has is_valid (the code of others that reads it uses name and mos
 only). Further columns are ignored, and no standard deviation is read.
@@ -11,10 +12,11 @@ only). Further columns are ignored, and no standard deviation is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 
 from certiqa.data.sets.facts import Facts
 from certiqa.data.sets.listing import Entry, Listing
+from certiqa.data.sets.official import SplitTable, with_parts
 from certiqa.data.sets.place import Place
 from certiqa.data.table import read_table
 
@@ -24,6 +26,8 @@ _INNER = ("", "database/")
 _LARGE = ("labels>640.csv", "labels640.csv")
 _PADDED = ("labels<=640_padded.csv", "labels=640_padded.csv")
 _TRUTH = {"true": "val", "1": "val", "false": "train", "0": "train"}
+_COLUMN = "official split of the column is_valid: it has no test part"
+_NONE = "neither the column is_valid nor the two tables of the split: it is not known"
 
 FACTS = Facts(
     name="flive",
@@ -48,7 +52,8 @@ def read(place: Place) -> Listing:
     """Read it."""
     (path,) = place.need(tuple(f"{inner}labels_image.csv" for inner in _INNER))
     table = read_table(path, ("name", "mos"), ("is_valid",))
-    split_of, note = _split(place, has_column=table.has("is_valid"))
+    tables = _tables(place)
+    column = table.has("is_valid") and not tables
     folder = place.folder("database", "FLIVE", ".")
     entries = tuple(
         Entry(
@@ -56,30 +61,35 @@ def read(place: Place) -> Listing:
             mos=cells["mos"],
             std=None,
             content=cells["name"],
-            split=split_of(cells),
+            split=_word(cells["is_valid"]) if column else None,
             row=row,
             places=(f"{folder}/{cells['name']}", cells["name"]),
         )
         for row, cells in table.texts()
     )
-    return Listing(entries, table.problems, (note,))
+    if not tables:
+        return Listing(entries, table.problems, (_COLUMN if column else _NONE,))
+    entries, problems, notes = with_parts(entries, tables, rest="train")
+    used = f"official split of {' and '.join(repr(one.name) for one in tables)}"
+    return Listing(entries, (*table.problems, *problems), (used, *notes))
 
 
-def _split(place: Place, *, has_column: bool) -> tuple[Callable[[dict[str, str]], str | None], str]:
-    """How to tell the split of a row, and where from."""
+def _tables(place: Place) -> list[SplitTable]:
+    """The two of the split, or none."""
     large = place.table(*(inner + name for inner in _INNER for name in _LARGE))
     padded = place.table(*(inner + name for inner in _INNER for name in _PADDED))
-    if large and padded:
-        test = {cells["name_image"] for _, cells in read_table(large, ("name_image",)).texts()}
-        rows = read_table(padded, ("name_image", "is_valid")).texts()
-        val = {cells["name_image"] for _, cells in rows if _word(cells["is_valid"]) == "val"}
-        return (
-            lambda cells: "test" if cells["name"] in test else "val" if cells["name"] in val else "train",
-            f"official split of {large.name!r} and {padded.name!r}",
-        )
-    if has_column:
-        return lambda cells: _word(cells["is_valid"]), "official split of the column is_valid: it has no test part"
-    return lambda cells: None, "neither the column is_valid nor the two tables of the split: it is not known"
+    if not large or not padded:
+        return []
+    test = SplitTable.of(read_table(large, ("name_image",)), "name_image", lambda cells: "test")
+    others = SplitTable.of(
+        read_table(padded, ("name_image", "is_valid")), "name_image", lambda cells: _word(cells["is_valid"])
+    )
+    large_ones = {image for _, image, _ in test.rows}
+    rows = tuple(
+        (row, image, "test" if part == "train" and image in large_ones else part)  # not valid: that denies val only
+        for row, image, part in others.rows
+    )
+    return [test, replace(others, rows=rows)]
 
 
 def _word(cell: str) -> str | None:

@@ -3,7 +3,8 @@
 Two tables are published. ``koniq10k_scores_and_distributions.csv`` has image_name, c1 to c5, c_total, MOS, SD,
 MOS_zscore: MOS and SD on the rating scale 1-5, MOS_zscore on 1-100. ``koniq10k_distributions_sets.csv`` (of the
 authors' code) has image_name, c1 to c5, c_total, MOS, SD, set, and there the column MOS is what the other table calls
-MOS_zscore, while SD stays on the scale 1-5. ``set`` (training, validation, test) is the official split.
+MOS_zscore, while SD stays on the scale 1-5. ``set`` (training, validation, test) is the official split; with this table
+there, every image must be in one of them.
 
 So MOS means two things. This reader takes the 1-100 scale, which both tables have, and no standard deviation;
 ``scale="acr"`` takes MOS and SD on 1-5, which only the first table has.
@@ -13,12 +14,15 @@ The images are published in 1024x768 and in 512x384; they are not mixed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from certiqa.data.sets.facts import Facts
 from certiqa.data.sets.listing import Entry, Listing, as_split
+from certiqa.data.sets.official import SplitTable, with_parts
 from certiqa.data.sets.place import Place
+from certiqa.data.sets.problem import Problem
 from certiqa.data.table import read_table
 from certiqa.errors import InputError
 
@@ -68,7 +72,6 @@ def read(place: Place, *, scale: str = "zscore", images: str | None = None) -> L
     else:
         (path,) = place.need((*_where(_SETS), _SCORES))
         table, mos, std = read_table(path, ("image_name", "MOS", "set")), "MOS", ""
-    split = _official(sets)
     folder = place.folder(*_folders((images,) if images else _SIZES))
     entries = tuple(
         Entry(
@@ -76,23 +79,35 @@ def read(place: Place, *, scale: str = "zscore", images: str | None = None) -> L
             mos=cells[mos],
             std=cells.get(std),
             content=cells["image_name"],
-            split=split.get(cells["image_name"]),
+            split=as_split(cells.get("set", "")),
             row=row,
             places=(f"{folder}/{cells['image_name']}",),
         )
         for row, cells in table.texts()
     )
+    problems = table.problems
+    found: tuple[str, ...] = ()
+    if not scores:
+        entries = tuple(map(_with_fault, entries))
+    elif sets:
+        official = SplitTable.of(read_table(sets, ("image_name", "set")), "image_name", _part)
+        entries, more, found = with_parts(entries, [official])
+        problems = (*problems, *more)
     notes = [f"images of {folder}/", f"MOS on {_RANGES[scale][0]:g}-{_RANGES[scale][1]:g}"]
     if not sets:
         notes.append(f"no {_SETS}: the official split is not known")
-    return Listing(entries, table.problems, tuple(notes), _RANGES[scale])
+    return Listing(entries, problems, (*notes, *found), _RANGES[scale])
 
 
-def _official(path: Path | None) -> dict[str, str | None]:
-    if path is None:
-        return {}
-    rows = read_table(path, ("image_name", "set")).texts()
-    return {cells["image_name"]: as_split(cells["set"]) for _, cells in rows}
+def _part(cells: Mapping[str, str]) -> str | None:
+    return as_split(cells["set"])
+
+
+def _with_fault(entry: Entry) -> Entry:
+    """A row of the table of sets itself: its cell must not be empty."""
+    if entry.split is not None:
+        return entry
+    return replace(entry, fault=Problem("part", f"the cell is empty in {_SETS!r}", entry.name, entry.row))
 
 
 def _where(table: str) -> tuple[str, ...]:

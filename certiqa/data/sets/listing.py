@@ -32,6 +32,7 @@ class Entry:
         split: the official split, or the table's unknown word for it.
         row: row of the table, from 1.
         places: where the file may lie, relative to the root, best first.
+        fault: what the reader knows to be wrong with the image of this row, which is then left out.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Entry:
     split: str | None
     row: int
     places: tuple[str, ...]
+    fault: Problem | None = None
 
 
 @dataclass(frozen=True)

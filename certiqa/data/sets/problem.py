@@ -27,6 +27,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "std": ("standard deviation that is no number >= 0", "standard deviations that are no number >= 0"),
     "content": ("row without a content", "rows without a content"),
     "split": ("unknown word for the split", "unknown words for the split"),
+    "part": ("image without a part in the official split", "images without a part in the official split"),
+    "unmatched": ("name of the split that no image has", "names of the split that no image has"),
     "duplicate": ("duplicate row", "duplicate rows"),
     "contradiction": ("row that contradicts another one", "rows that contradict each other"),
     "outside": ("image name that leads out of the root", "image names that lead out of the root"),
