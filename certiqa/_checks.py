@@ -138,7 +138,9 @@ def check_seed(value: object) -> int | None:
     return int(value)
 
 
-def check_output_range(value: object) -> tuple[float, float] | None:
+def check_output_range(
+    value: object, name: str = "output_range", remedy: str = "Scores are clamped to it, so that it holds."
+) -> tuple[float, float] | None:
     """None, or (lowest, highest) score with lowest < highest, both finite."""
     if value is None:
         return None
@@ -147,7 +149,7 @@ def check_output_range(value: object) -> tuple[float, float] | None:
         if low is not None and high is not None and low < high:
             return low, high
     rule = "must be None or a pair (lowest, highest) of finite scores with lowest < highest"
-    raise InputError.of("output_range", rule, value, "Scores are clamped to it, so that it holds.")
+    raise InputError.of(name, rule, value, remedy)
 
 
 def check_batch_size(value: object) -> int | str:

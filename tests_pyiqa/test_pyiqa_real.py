@@ -15,7 +15,7 @@ import numpy as np
 import pyiqa
 import pytest
 import torch
-from pyiqa.archs import arch_util, maniqa_arch, tres_arch
+from pyiqa.archs import arch_util, maniqa_arch, metaiqa_arch, tres_arch
 from random_weights import random_hub
 
 import certiqa
@@ -308,6 +308,32 @@ def test_maniqa_forgets_a_call_that_failed(metrics, images):
         assert torch.equal(metric(batch[1:]), expected)
 
 
+def test_what_rounds_first_says_that_it_has_no_gradient(metrics, images):
+    """A gradient of zero everywhere would be taken for robustness."""
+    metric, leaf = metrics("piqe"), images("piqe", 1).requires_grad_()
+    (slope,) = torch.autograd.grad(metric.net(leaf).sum(), leaf)
+    assert not slope.any()
+    assert not metric.traits.differentiable
+    assert not metric(leaf).requires_grad
+
+
+@pytest.mark.parametrize("name", ["piqe", "topiq_nr"])
+def test_no_graph_stays_in_what_a_network_keeps(metrics, images, name):
+    """PIQE keeps its masks, TOPIQ its attention maps: as attributes, with the graph of the last call."""
+    metric, leaf = metrics(name), images(name, 1, (64, 64)).requires_grad_()
+    metric.net(leaf)
+    with pytest.raises(RuntimeError, match="graph leaves"):
+        copy.deepcopy(metric)
+    scores = metric(leaf)
+    if metric.traits.differentiable:
+        scores.sum().backward()
+    with torch.no_grad():
+        assert torch.allclose(copy.deepcopy(metric)(leaf), scores, rtol=1e-5)
+    if name == "piqe":
+        assert not metric.net.results[0].requires_grad
+        assert metric.net.get_masks()["activity_mask"] is metric.net.results[3]
+
+
 # -- loading ----------------------------------------------------------------------------------------------------------
 
 
@@ -336,6 +362,27 @@ def test_a_weight_file_of_one_s_own(hub, metrics, images, tmp_path):
         certiqa.metrics.load("pyiqa:hyperiqa", "cpu", weights=tmp_path / "mine.pth")
     with pytest.raises(InputError, match="takes no weight file"):
         certiqa.metrics.load("pyiqa:piqe", "cpu", weights=tmp_path / "mine.pth")
+
+
+def test_metaiqa_loads_the_same_weights_in_a_script_named_train(monkeypatch, tmp_path):
+    asked = []
+
+    def hub(url):
+        asked.append(url)
+        torch.save({}, tmp_path / "empty.pth")
+        return str(tmp_path / "empty.pth")
+
+    def seed(net, url, **options):
+        asked.append(url)
+
+    monkeypatch.setattr(metaiqa_arch, "load_file_from_url", hub)
+    monkeypatch.setattr(metaiqa_arch, "load_pretrained_network", seed)
+    monkeypatch.setattr(sys, "argv", ["somewhere/train.py", "--lr"])
+    pyiqa.create_metric("metaiqa", device="cpu")
+    certiqa.metrics.load("pyiqa:metaiqa", "cpu")
+    urls = metaiqa_arch.default_model_urls
+    assert asked == [urls["meta-train-seed"], urls["meta-infer-ready"]], "pyiqa's own call can fail the test"
+    assert sys.argv == ["somewhere/train.py", "--lr"]
 
 
 def test_prompts_of_one_s_own(hub, tmp_path):

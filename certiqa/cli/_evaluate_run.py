@@ -115,9 +115,9 @@ class _Result:
 
     def lines(self) -> list[str]:
         """For the screen."""
-        names = [model.name for model in self.models]
+        metrics = {model.name: model.metric for model in self.models}
         fit = self.settings.fit_on
-        return lines(self.opened.part, self.settings.part, fit, names, self.scored, self.agreements, self.comparisons)
+        return lines(self.opened.part, self.settings.part, fit, metrics, self.scored, self.agreements, self.comparisons)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from certiqa._counted import counted
@@ -22,15 +22,15 @@ def lines(
     data: DataSet,
     part: str,
     fit_on: str | None,
-    names: Sequence[str],
+    metrics: Mapping[str, Any],
     scored: Sequence[Scored],
     agreements: Sequence[Agreement],
     comparisons: Sequence[Comparison],
 ) -> list[str]:
-    """What is printed about one data set."""
+    """What is printed about one data set; the metrics by the names that they were asked for."""
     low, high = data.mos_range
     kind = "lower is better" if data.lower_better else "higher is better"
-    rows = [_row(name, found) for name, found in zip(names, agreements, strict=True)]
+    rows = [_row(name, found) for name, found in zip(metrics, agreements, strict=True)]
     text = [f"{data.name}, part {part}: {counted(len(data), 'image')}; MOS {low:g} to {high:g}, {kind}", ""]
     text += [*aligned([_HEADINGS, *rows]), ""]
     first = agreements[0]
@@ -39,8 +39,8 @@ def lines(
         f"PLCC and RMSE are after the four-parameter logistic, fitted on {where}; RMSE in units of the MOS. "
         f"{100 * first.confidence:g} % BCa intervals over contents, {first.resamples} resamples, seed {first.seed}."
     )
-    for name, one, found in zip(names, scored, agreements, strict=True):
-        text += _notes(name, one, found, data, part)
+    for (name, metric), one, found in zip(metrics.items(), scored, agreements, strict=True):
+        text += _notes(name, metric, one, found, data, part)
     text += [one.words() for one in comparisons]
     text += [f"note: {note}" for note in data.notes]
     if data.problems:
@@ -68,9 +68,9 @@ def direction_words(lower_better: bool | None) -> str:
     return {True: "lower is better", False: "higher is better", None: "direction not declared"}[lower_better]
 
 
-def _notes(name: str, scored: Scored, found: Agreement, data: DataSet, part: str) -> list[str]:
+def _notes(name: str, metric: Any, scored: Scored, found: Agreement, data: DataSet, part: str) -> list[str]:
     notes = [f"{name}: {direction_words(scored.lower_better)}; the SROCC has the sign {_sign(found)}."]
-    made_for = _fact(name, "certified_sigma")
+    made_for = _fact(name, metric, "certified_sigma")
     if made_for is not None:
         notes.append(f"{name}: bare scores, but it was made for noise of sigma {made_for:g} (certiqa certify).")
     if not found.curve.converged:
@@ -82,18 +82,31 @@ def _notes(name: str, scored: Scored, found: Agreement, data: DataSet, part: str
         notes.append(
             f"{name}: {scored.reused} of {found.n} scores were there already, or belong to an identical picture."
         )
-    if data.name in (_fact(name, "trained_on") or ()) and part != "validation":
-        notes.append(f"{name}: was trained on the fit part of {data.name}: --part validation is what it never saw.")
+    if data.name in (_fact(name, metric, "trained_on") or ()):
+        if not _trained_here(metric):
+            notes.append(f"{name}: was trained on images of {data.name}, by a split of its own: they flatter it.")
+        elif part != "validation":
+            notes.append(f"{name}: was trained on the fit part of {data.name}: --part validation is what it never saw.")
     return notes
 
 
-def _fact(name: str, fact: str) -> Any:
-    """What the card of a metric that is known by this name says; None if there is no card."""
+def _trained_here(metric: Any) -> bool:
+    """By certiqa, which leaves the validation parts alone: the built-in network, or a file of ``train defense``."""
+    from certiqa.metrics.builtin import BuiltinMetric
+    from certiqa.metrics.builtin_certified import BuiltinCertified
+
+    return isinstance(metric, BuiltinMetric | BuiltinCertified) or hasattr(metric, "tuned")
+
+
+def _fact(name: str, metric: Any, fact: str) -> Any:
+    """What the metric's own card says, else that of the metric known by this name; None if there is no card."""
     from certiqa.errors import CertiqaError
     from certiqa.metrics import registry
+    from certiqa.metrics.card import MetricCard
 
+    card = getattr(metric, "card", None)
     try:
-        return getattr(registry.card(name), fact)
+        return getattr(card if isinstance(card, MetricCard) else registry.card(name), fact)
     except CertiqaError:
         return None
 

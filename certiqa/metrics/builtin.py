@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from certiqa.errors import WeightsError
+from certiqa.metrics.builtin_widths import Widths
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import AnySize
 
@@ -48,22 +49,6 @@ CARD = MetricCard(
 
 _SPREAD_FLOOR = 1e-4
 """Added to a variance before its square root, so that the gradient of a flat image is finite."""
-
-
-@dataclass(frozen=True)
-class Widths:
-    """The channels of every part of the network."""
-
-    stem: tuple[int, int] = (32, 48)
-    stages: tuple[int, ...] = (72, 128, 192, 192)
-    hidden: int = 128
-    scales: int = 2
-    """The image is looked at in so many sizes, each half of the one before, by the same convolutions."""
-
-    @property
-    def statistics(self) -> int:
-        """How many numbers the head gets: a mean and a spread for every pooled channel, at every scale."""
-        return 2 * (self.stem[1] + sum(self.stages)) * self.scales
 
 
 class _Residual(nn.Module):
@@ -95,8 +80,8 @@ class BuiltinMetric(MetricModule):
 
     ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least ``min_size`` and otherwise
     free. A strided stem and four residual stages give feature maps at 1/4, 1/8, 1/16, 1/32 and 1/64 of the resolution,
-    of the image and of the image at half its size (``widths.scales``); the mean and the standard deviation of every
-    channel over the image feed a two-layer head.
+    of the image and of the image at half and at a quarter of its size (``widths.scales``); the mean and the standard
+    deviation of every channel over the image feed a two-layer head.
 
     Guarantees, for any weights: every finite score lies in [0, 100], because it is 100 times a sigmoid; a score
     depends on its own image only; ``train()`` and ``eval()`` agree, there being no BatchNorm and no dropout; no random
@@ -188,16 +173,34 @@ def _weights_of(path: Path) -> tuple[Mapping[str, Tensor], str]:
             f"The weights {str(path)!r} must be a readable safetensors file. Got {type(error).__name__}: {error}. "
             "Check the path; benchmarks/train_builtin.py writes such files."
         ) from error
+    _is_no_variant(path, content)
     with torch.device("meta"):
-        wanted = {name: tuple(tensor.shape) for name, tensor in BuiltinMetric().state_dict().items()}
+        wanted = {name: tuple(t.shape) for name, t in BuiltinMetric(Widths.of(tensors)).state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != wanted:
-        odd = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+        odd = {name for name in {*wanted, *found} if wanted.get(name) != found.get(name)}
+        first = sorted(odd, key=lambda name: (name in found, name))[:3]
         raise WeightsError(
             f"The weights {str(path)!r} must be those of the built-in network. Got other tensors instead: "
-            f"{len(odd)} differ in name or shape, first {', '.join(odd[:3])}."
+            f"{len(odd)} are missing, too many, or of another shape, first {', '.join(first)}."
+        )
+    bad = [name for name, tensor in tensors.items() if not (tensor.is_floating_point() and tensor.isfinite().all())]
+    if bad:
+        raise WeightsError(
+            f"The weights {str(path)!r} must be finite floating-point numbers. Got others in {len(bad)} tensors, "
+            f"first {bad[0]}: the training diverged, or the file was made of something else."
         )
     return tensors, hashlib.sha256(content).hexdigest()
+
+
+def _is_no_variant(path: Path, content: bytes) -> None:
+    """Packaged weights with a name of their own belong with what that name's card says, a sigma or a resolution."""
+    for file in resources.files("certiqa.metrics").joinpath("weights").iterdir():
+        if file.name != WEIGHTS_FILE and file.read_bytes() == content:
+            name = file.name.removesuffix(".safetensors")
+            raise WeightsError(
+                f"The weights {str(path)!r} are those of {name!r}: load that metric by its name instead."
+            )
 
 
 def load(device: torch.device | str, weights: str | os.PathLike[str] | None) -> BuiltinMetric:
@@ -212,8 +215,8 @@ def load_builtin(
 
     Args:
         device: a torch device.
-        weights: a safetensors file of the same network, fine-tuned by you, say; None: the packaged weights. The card
-            of the metric carries the file's sha256.
+        weights: a safetensors file of such a network, fine-tuned by you, say, and of any widths; None: the packaged
+            weights. The card of the metric carries the file's sha256, and no data set or licence: you know them.
 
     The global random state is left as it was. Raises WeightsError when the packaged file is not the published one, or
     when ``weights`` is not a file for this network.
@@ -221,18 +224,24 @@ def load_builtin(
     if weights is None:
         return network(WEIGHTS_FILE, WEIGHTS_SHA256).to(device or "cpu")
     tensors, found = _weights_of(Path(os.fspath(weights)))
-    card = replace(CARD, weights_sha256=found, summary=f"the built-in network with the weights {os.fspath(weights)}")
+    card = replace(
+        CARD,
+        weights_sha256=found,
+        summary=f"the built-in network with the weights {os.fspath(weights)}",
+        licence=MetricCard.licence,
+        trained_on=(),
+    )
     return _filled(tensors, card).to(device or "cpu")
 
 
-def network(file: str, sha256: str, widths: Widths | None = None, card: MetricCard = CARD) -> BuiltinMetric:
+def network(file: str, sha256: str, card: MetricCard = CARD) -> BuiltinMetric:
     """The network with weights of the package, on the CPU, frozen; WeightsError if they are not the published ones."""
-    return _filled(_verified_weights(file, sha256), card, widths)
+    return _filled(_verified_weights(file, sha256), card)
 
 
-def _filled(tensors: Mapping[str, Tensor], card: MetricCard, widths: Widths | None = None) -> BuiltinMetric:
+def _filled(tensors: Mapping[str, Tensor], card: MetricCard) -> BuiltinMetric:
     with torch.device("meta"):
-        metric = BuiltinMetric(widths, card)
+        metric = BuiltinMetric(Widths.of(tensors), card)
     metric.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, assign=True)
     for parameter in metric.parameters():
         if parameter.ndim == 4:

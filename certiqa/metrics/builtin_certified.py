@@ -20,7 +20,7 @@ from torch import Tensor
 
 from certiqa.data.resize import Resize, working_size
 from certiqa.errors import InputError
-from certiqa.metrics.builtin import BuiltinMetric, Widths, network
+from certiqa.metrics.builtin import BuiltinMetric, network
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import Resized
 
@@ -81,5 +81,5 @@ def load(device: torch.device | str, weights: str | os.PathLike[str] | None) -> 
     if weights is not None:
         rule = "must not be given for 'builtin-certified': its weights, sigma and resolution belong together"
         raise InputError.of("weights", rule, os.fspath(weights), "Load your network as 'builtin' with weights=.")
-    inner = network(WEIGHTS_FILE, WEIGHTS_SHA256, Widths(scales=1))
+    inner = network(WEIGHTS_FILE, WEIGHTS_SHA256)
     return BuiltinCertified(inner).to(device).requires_grad_(False).eval()

@@ -11,8 +11,10 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from certiqa._device import device_here
 from certiqa.errors import InputError, MissingExtraError, UnknownNameError
 from certiqa.metrics.card import MetricCard
+from certiqa.metrics.facts import bind, stated
 from certiqa.metrics.tuned import ENDING, load_tuned, tuned_metric_card
 
 __all__ = ["Family", "Loader", "card", "families", "list_metrics", "load", "names", "register", "unregister"]
@@ -76,23 +78,34 @@ _FAMILIES = {"pyiqa": "certiqa.metrics.pyiqa"}
 def register(card: MetricCard, loader: Loader) -> None:
     """Make a metric of your own known by its card's name, for this process.
 
+    What the card says, the loaded metric says too: :func:`load` writes into it what it leaves open (lower_better,
+    output_range and range_enforced, min_size, certified_sigma and certified_resolution, unclipped_noise, a name), and
+    refuses one that says otherwise.
+
     Raises:
-        InputError: the name is taken, empty, or holds a colon (colons belong to families).
+        InputError: the name is taken, empty, holds a colon (colons belong to families), or ends like a weight file; the
+            card's output_range is none.
 
     >>> import torch
     >>> class Grey(torch.nn.Module):
     ...     def forward(self, images):
     ...         return images.mean(dim=(1, 2, 3))
-    >>> register(MetricCard("grey", "mean grey level", None), lambda device, weights: Grey().to(device))
-    >>> load("grey", "cpu")(torch.ones(2, 3, 8, 8))
-    tensor([1., 1.])
+    >>> card = MetricCard("grey", "mean grey level", True, (0.0, 1.0), range_enforced=True)
+    >>> register(card, lambda device, weights: Grey().to(device))
+    >>> metric = load("grey", "cpu")
+    >>> metric(torch.ones(2, 3, 8, 8)), metric.lower_better, metric.output_range
+    (tensor([1., 1.]), True, (0.0, 1.0))
     >>> unregister("grey")
     """
     if not card.name or ":" in card.name or any(c.isspace() for c in card.name):
         raise InputError.of("card.name", "must be a name without colons and spaces", card.name)
+    if card.name.endswith(ENDING):
+        rule = f"must not end in {ENDING!r}: such a name is the path of a weight file"
+        raise InputError.of("card.name", rule, card.name, "Choose another name.")
     if card.name in _METRICS:
         raise InputError.of("card.name", "must be a name that is not taken", card.name, "Choose another name.")
-    _METRICS[card.name] = _Entry(lambda: card, loader)
+    stated(card, card.input.min_size, "card")
+    _METRICS[card.name] = _Entry(lambda: card, lambda device, weights: bind(card, loader(device, weights)))
 
 
 def unregister(name: str) -> None:
@@ -166,14 +179,14 @@ def load(
 
     Raises:
         UnknownNameError: no such metric; near names are suggested.
-        InputError: the metric needs a weight file, or takes none.
+        InputError: no such device here; the metric needs a weight file, or takes none; or it contradicts its card.
         WeightsError: its weights are missing or damaged.
         MissingExtraError: its package is not installed.
 
     >>> load("builtin", "cpu").output_range
     (0.0, 100.0)
     """
-    device = device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu")
+    device = device_here(device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu"))
     if name.endswith(ENDING):
         return load_tuned(name, device, weights)
     prefix, colon, rest = name.partition(":")

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from torch import Tensor, nn
 
+from certiqa._device import device_here
 from certiqa.errors import CertiqaError, InputError, WeightsError
 from certiqa.metrics.card import MetricCard, MetricModule
 
@@ -150,7 +151,8 @@ def load_tuned(
 ) -> nn.Module:
     """The metric of a file: eval mode, parameters frozen, float32, on ``device`` (None: the CPU).
 
-    Its attribute ``tuned`` is the :class:`TunedCard`.
+    Its attribute ``tuned`` is the :class:`TunedCard`. Weights of another precision are converted to that of the
+    network: float32, or what ``base`` has.
 
     Args:
         path: the file.
@@ -161,34 +163,35 @@ def load_tuned(
             its published weights must be at hand, too.
 
     Raises:
-        InputError: ``weights`` were given.
-        WeightsError: as :func:`read_tuned`; or the weights are those of another architecture.
+        InputError: ``weights`` were given; or no such device here.
+        WeightsError: as :func:`read_tuned`; or the weights are those of another architecture, or whole numbers.
         UnknownNameError: the card's metric is not known here, and no ``base`` was given.
         MissingExtraError: its package is not installed.
     """
     if weights is not None:
         rule = f"must not be given for {os.fspath(path)!r}, which holds the weights itself"
         raise InputError.of("weights", rule, os.fspath(weights))
+    where = device_here(device or "cpu")
     card, tensors = read_tuned(path)
-    metric = copy.deepcopy(base) if base is not None else _network(card, path)
+    metric = copy.deepcopy(base) if base is not None else _network(card, path, tensors)
     _fill(metric, tensors, card, os.fspath(path))
     if isinstance(metric, MetricModule):
         metric.card = card.of_metric(metric.card)
     elif isinstance(getattr(metric, "name", None), str) and not isinstance(getattr(type(metric), "name", 0), property):
         setattr(metric, "name", card.name)  # noqa: B010
     setattr(metric, "tuned", card)  # noqa: B010
-    return metric.to(device or "cpu").requires_grad_(False).eval()
+    return metric.to(where).requires_grad_(False).eval()
 
 
-def _network(card: TunedCard, path: str | os.PathLike[str]) -> nn.Module:
+def _network(card: TunedCard, path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) -> nn.Module:
     """The base, its own weights not needed where certiqa has the network's code."""
     from certiqa.metrics import registry
 
     if card.base == "builtin":
-        from certiqa.metrics.builtin import BuiltinMetric
+        from certiqa.metrics.builtin import BuiltinMetric, Widths
 
         with torch.device("meta"):
-            return BuiltinMetric()
+            return BuiltinMetric(Widths.of(tensors))
     if card.base == "linearityiqa":
         from certiqa.metrics.linearityiqa import LinearityIQA
 
@@ -204,7 +207,8 @@ def _network(card: TunedCard, path: str | os.PathLike[str]) -> nn.Module:
 
 
 def _fill(metric: nn.Module, tensors: Mapping[str, Tensor], card: TunedCard, path: str) -> None:
-    wanted = {name: tuple(value.shape) for name, value in metric.state_dict().items()}
+    own = metric.state_dict()
+    wanted = {name: tuple(value.shape) for name, value in own.items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if found != wanted:
         odd = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
@@ -213,9 +217,21 @@ def _fill(metric: nn.Module, tensors: Mapping[str, Tensor], card: TunedCard, pat
             f"The weights {path!r} of {card.name!r} are those of another architecture than {card.base!r} has here: "
             f"{len(odd)} tensors differ in name or shape, first {first}."
         )
+    tensors = {name: _as_precise_as(value, tensors[name], name, card, path) for name, value in own.items()}
     if not all(bool(torch.isfinite(tensors[name]).all()) for name, _ in metric.named_parameters()):
         raise WeightsError(f"The weights {path!r} of {card.name!r} hold parameters that are infinite.")
     metric.load_state_dict(tensors, assign=any(parameter.is_meta for parameter in metric.parameters()))
     for parameter in metric.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _as_precise_as(own: Tensor, value: Tensor, name: str, card: TunedCard, path: str) -> Tensor:
+    """The value in the network's precision; a counter stays a counter, and nothing else is made of whole numbers."""
+    if (value.is_floating_point(), value.is_complex()) != (own.is_floating_point(), own.is_complex()):
+        kinds = [str(one.dtype).removeprefix("torch.") for one in (own, value)]
+        raise WeightsError(
+            f"The weights {path!r} of {card.name!r} must hold {name!r} as {kinds[0]}, or another such type. "
+            f"Got {kinds[1]} instead."
+        )
+    return value.to(own.dtype)

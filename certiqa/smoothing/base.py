@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from certiqa._device import device_here
 from certiqa.errors import InputError, ModelError, ModelOutputError
 
 __all__ = ["DTYPES", "BaseScore", "Denoiser", "ScoreFn", "as_scores", "resolve_device", "resolve_dtype"]
@@ -182,14 +183,7 @@ def resolve_device(model: object, device: object) -> torch.device:
         if parameter is not None:
             return _with_memory(parameter.device)
         return torch.empty(1, device="cuda" if torch.cuda.is_available() else "cpu").device
-    try:
-        wanted = torch.device(device)  # type: ignore[call-overload]
-        torch.empty(1, device=wanted)
-    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())[:120]
-        message = f"must be a device that is here ({reason})"
-        raise InputError.of("device", message, str(device), "Try device='cpu'.") from error
-    return _with_memory(torch.empty(1, device=wanted).device)  # "cuda" becomes "cuda:0"
+    return _with_memory(torch.empty(1, device=device_here(device)).device)  # "cuda" becomes "cuda:0"
 
 
 def _with_memory(device: torch.device) -> torch.device:

@@ -458,6 +458,48 @@ def test_no_data_set(evaluate: Run) -> None:
     assert "Try --data livec path/to/livec" in evaluate(data=()).errors[0]
 
 
+def test_notes_are_of_the_weights_at_hand(tmp_path: Path) -> None:
+    """What the packaged weights were trained on says nothing about weights of one's own."""
+    from safetensors.torch import save_file
+
+    from certiqa import metrics
+    from certiqa.cli._evaluate_text import _fact
+
+    packaged = metrics.load("builtin", "cpu")
+    save_file(
+        {name: -tensor.contiguous() for name, tensor in packaged.state_dict().items()}, tmp_path / "own.safetensors"
+    )
+    own = metrics.load("builtin", "cpu", weights=tmp_path / "own.safetensors")
+    assert _fact("builtin", packaged, "trained_on") == _fact("builtin", None, "trained_on") == ("agiqa3k", "livec")
+    assert _fact("builtin", own, "trained_on") == ()
+    assert _fact("no metric at all", object(), "trained_on") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "part", "said"),
+    [
+        ("builtin", "livec", "fit", "was trained on the fit part of livec: --part validation is what it never saw"),
+        ("builtin-certified", "livec", "all", "was trained on the fit part of livec"),
+        ("builtin", "livec", "validation", None),
+        ("builtin", "koniq10k", "all", None),
+        ("linearityiqa", "koniq10k", "validation", "was trained on images of koniq10k, by a split of its own"),
+    ],
+)
+def test_what_a_metric_was_trained_on(name: str, data: str, part: str, said: str | None) -> None:
+    from types import SimpleNamespace as Made
+
+    from certiqa import metrics
+    from certiqa.cli._evaluate_text import _notes
+    from certiqa.evaluation.correlation import NOT_DECLARED
+
+    card = metrics.card(name)
+    metric = Made(card=card) if card.needs_weights else metrics.load(name, "cpu")
+    scored = Made(lower_better=None, left_out=(), reused=0)
+    found = Made(direction=NOT_DECLARED, srocc=Made(value=0.5), curve=Made(converged=True), n=9)
+    text = " ".join(_notes(name, metric, scored, found, Made(name=data), part))
+    assert said in text if said else "trained on" not in text
+
+
 def test_weights_go_to_the_metric_they_are_for() -> None:
     from certiqa.cli._evaluate_options import _weights
 

@@ -383,13 +383,11 @@ def test_the_card_and_the_name(tmp_path, pool, carded):
     assert second.tuned.training["start"] == done.sha256
 
 
-def test_the_built_in_metric(tmp_path, pool, monkeypatch, toys):
+def test_the_built_in_metric(tmp_path, pool, toys):
     """Its network, small: the packaged weights are not needed."""
-    small = Widths(stem=(4, 4), stages=(4, 4), hidden=4)
-    monkeypatch.setattr(BuiltinMetric.__init__, "__defaults__", (small, BuiltinMetric.__init__.__defaults__[1]))
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        metric = BuiltinMetric().requires_grad_(False).eval()
+        metric = BuiltinMetric(Widths(stem=(4, 4), stages=(4, 4), hidden=4)).requires_grad_(False).eval()
     out = tmp_path / "mine.safetensors"
     train(configured("nt"), metric, pool, out, data=["livec"])
     states = toys.states()
@@ -400,11 +398,9 @@ def test_the_built_in_metric(tmp_path, pool, monkeypatch, toys):
     assert found.card.trained_on == ("agiqa3k", "livec")
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert not torch.equal(found(images), metric(images))
-    monkeypatch.setattr(
-        BuiltinMetric.__init__, "__defaults__", (replace(small, hidden=5), BuiltinMetric.__init__.__defaults__[1])
-    )
+    other = BuiltinMetric(Widths(stem=(4, 4), stages=(4, 4), hidden=5))
     with pytest.raises(WeightsError, match="another architecture than 'builtin' has here: 3 tensors differ"):
-        metrics.load(str(out), "cpu")
+        defenses.load(out, base=other)
 
 
 def test_bad_files(tmp_path, pool, kinds_of):

@@ -161,14 +161,74 @@ def test_weights_of_ones_own(metric, images, tmp_path):
     assert bool((own(images) > metric(images)).all())
     assert own.card.weights_sha256 == hashlib.sha256((tmp_path / "own.safetensors").read_bytes()).hexdigest()
     assert metric.card.weights_sha256 == builtin.WEIGHTS_SHA256
+    assert (own.card.trained_on, own.card.licence) == ((), "unknown"), "what these were trained on, certiqa cannot know"
+    assert own.card.output_range == metric.card.output_range
     del tensors["head.2.bias"]
     save_file(tensors, tmp_path / "less.safetensors")
-    with pytest.raises(WeightsError, match=r"1 differ in name or shape, first head\.2\.bias"):
+    with pytest.raises(WeightsError, match=r"1 are missing, too many, or of another shape, first head\.2\.bias"):
         load_builtin("cpu", tmp_path / "less.safetensors")
     (tmp_path / "text.safetensors").write_text("no tensors here")
     for name in ("text", "absent"):
         with pytest.raises(WeightsError, match=f"{name}.*must be a readable safetensors file"):
             load_builtin("cpu", tmp_path / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize(
+    "widths", [Widths((4, 8), (8, 6, 4), 5, scales=2), Widths(hidden=3, scales=1), Widths((1, 1), (1,), 1, 6)]
+)
+def test_weights_of_other_widths(widths, images, tmp_path):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        made = BuiltinMetric(widths).eval()
+    save_file(made.state_dict(), tmp_path / "own.safetensors")
+    found = load_builtin("cpu", tmp_path / "own.safetensors")
+    assert found.widths == widths
+    assert torch.equal(found(images), made(images))
+
+
+@pytest.mark.parametrize(
+    "missing", ["stem.0.weight", "stages.0.down.weight", "stages.3.residual.conv.bias", "head.0.weight"]
+)
+def test_what_is_missing_is_named_first(missing, metric, tmp_path):
+    tensors = {name: tensor.contiguous().clone() for name, tensor in metric.state_dict().items() if name != missing}
+    save_file(tensors, tmp_path / "less.safetensors")
+    with pytest.raises(WeightsError, match=rf"of another shape, first {missing}"):
+        load_builtin("cpu", tmp_path / "less.safetensors")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
+def test_weights_that_are_no_numbers(bad, tmp_path):
+    tensors = {name: t.detach().clone() for name, t in BuiltinMetric(Widths((4, 8), (8, 8), 4)).state_dict().items()}
+    if bad is None:
+        tensors["stem.0.bias"] = tensors["stem.0.bias"].int()
+    else:
+        tensors["stem.0.bias"][0] = bad
+    save_file(tensors, tmp_path / "bad.safetensors")
+    with pytest.raises(
+        WeightsError, match=r"finite floating-point numbers. Got others in 1 tensors, first stem\.0\.bias"
+    ):
+        load_builtin("cpu", tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("head.0.weight", (4, 24 * 7)), ("head.0.weight", (0, 24)), ("stem.0.weight", (0, 3, 5, 5))]
+)
+def test_widths_that_no_network_has(name, shape, tmp_path):
+    tensors = {
+        n: t.detach().clone() for n, t in BuiltinMetric(Widths((4, 4), (4, 4), 4, scales=1)).state_dict().items()
+    }
+    tensors[name] = torch.zeros(shape)
+    save_file(tensors, tmp_path / "odd.safetensors")
+    with pytest.raises(WeightsError, match="must be those of the built-in network"):
+        load_builtin("cpu", tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize("name", ["builtin-certified", "builtin-noise"])
+def test_packaged_weights_go_by_their_own_name(name, tmp_path):
+    own = tmp_path / "mine.safetensors"
+    own.write_bytes(builtin._packaged(f"{name}.safetensors"))
+    with pytest.raises(WeightsError, match=f"are those of '{name}': load that metric by its name"):
+        load_builtin("cpu", own)
 
 
 def test_the_file_is_small():

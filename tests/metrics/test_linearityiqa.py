@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from scipy import stats
 
+from certiqa.data.sets.registry import info as dataset_facts
 from certiqa.errors import InputError, MissingExtraError, WeightsError
 from certiqa.metrics import card, load
 from certiqa.metrics.linearityiqa import (
@@ -325,6 +326,8 @@ def test_the_card():
     assert facts.lower_better is False
     assert facts.output_range is None
     assert facts.weights_sha256 is None
+    assert facts.trained_on == ("koniq10k",)
+    assert dataset_facts("koniq10k").title in facts.summary
 
 
 def test_without_weights_it_says_where_they_are():

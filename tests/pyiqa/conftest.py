@@ -18,6 +18,8 @@ from collections import OrderedDict
 DEFAULT_CONFIGS = OrderedDict({
     "toy": {"metric_opts": {"type": "Toy"}, "metric_mode": "NR", "score_range": "~0, ~1"},
     "worse": {"metric_opts": {"type": "Toy"}, "metric_mode": "NR", "lower_better": True, "score_range": "0, ~"},
+    "liqe": {"metric_opts": {"type": "LIQE", "pretrained": "koniq"}, "metric_mode": "NR", "score_range": "1, 5"},
+    "liqe_mix": {"metric_opts": {"type": "LIQE", "pretrained": "mix"}, "metric_mode": "NR", "score_range": "1, 5"},
     "hyperiqa": {"metric_opts": {"type": "HyperNet"}, "metric_mode": "NR", "score_range": "~0, ~1"},
     "fid": {"metric_opts": {"type": "FID"}, "metric_mode": "NR", "lower_better": True, "score_range": "0, ~"},
     "clipscore": {"metric_opts": {"type": "CLIPScore"}, "metric_mode": "NR", "score_range": "0, 2.5"},

@@ -56,6 +56,28 @@ def test_the_licence_is_shown_once(fake, caplog):
     assert "Loading pretrained model Toy" in caplog.text
 
 
+@pytest.mark.parametrize("script", ["train.py", "/home/me/my_train.py", ""])
+def test_the_running_script_is_hidden_while_a_metric_is_built(fake, monkeypatch, script):
+    """pyiqa's MetaIQA loads other weights if sys.argv[0] has train.py in its name."""
+    argv, seen = [script, "--lr", "1"], []
+    monkeypatch.setattr(sys, "argv", argv)
+    toy = fake.networks.create
+
+    def create(*given, **options):
+        seen.append(list(sys.argv))
+        return toy(*given, **options)
+
+    monkeypatch.setattr(fake.networks, "create", create)
+    load("toy", "cpu")
+    monkeypatch.setattr(fake.networks, "create", failing(lambda: seen.append(list(sys.argv)) or 1 / 0))
+    with pytest.raises(ModelError, match="ZeroDivisionError"):
+        load("toy", "cpu")
+    assert len(seen) == 2
+    assert not any("train" in words[0] for words in seen)
+    assert sys.argv is argv
+    assert argv == [script, "--lr", "1"]
+
+
 @pytest.mark.parametrize(("name", "word"), [("fid", "set of images"), ("clipscore", "caption")])
 def test_what_is_no_metric_of_one_image_is_refused(fake, name, word):
     with pytest.raises(InputError, match=word):

@@ -30,7 +30,7 @@ def test_a_pyiqa_of_another_shape_is_not_taken_for_one(fake):
 def test_names_are_the_no_reference_metrics_and_import_nothing(fake):
     for name in [name for name in sys.modules if name.split(".")[0] == "pyiqa"]:
         del sys.modules[name]
-    assert names() == ("clipscore", "fid", "hyperiqa", "toy", "worse")
+    assert names() == ("clipscore", "fid", "hyperiqa", "liqe", "liqe_mix", "toy", "worse")
     assert card("toy").name == "pyiqa:toy"
     assert not [name for name in sys.modules if name.split(".")[0] == "pyiqa"]
     assert families() == {"pyiqa": True}

@@ -32,8 +32,12 @@ CARD = MetricCard(
     paper="Li, Jiang, Jiang, ACM MM 2020, arXiv:2008.03889",
     extra="linearityiqa",
     needs_weights=True,
+    trained_on=("koniq10k",),
 )
-"""No range: the scores are a linear function of the features. No hash: that of the published file is not known here."""
+"""No range: the scores are a linear function of the features. No hash: that of the published file is not known here.
+
+``trained_on`` is that of both published files, by the authors' README; a checkpoint does not say it.
+"""
 
 
 class Predictions(NamedTuple):

@@ -6,9 +6,11 @@ import dataclasses
 import io
 import logging
 import os
+import sys
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from functools import lru_cache
 from importlib import import_module
 
@@ -21,11 +23,13 @@ from certiqa.metrics.pyiqa.checkpoint import Checkpoint, read_checkpoint
 from certiqa.metrics.pyiqa.downloads import download_error
 from certiqa.metrics.pyiqa.metric import PyiqaMetric
 from certiqa.metrics.pyiqa.randomness import kept_random_states
+from certiqa.metrics.pyiqa.texts import no_text_cache, settle_texts
 from certiqa.metrics.pyiqa.traits import Traits, traits_of
 
 __all__ = ["load"]
 
 _log = logging.getLogger("certiqa.metrics.pyiqa")
+_BUILDING = threading.RLock()  # standard output, sys.argv and the random states belong to the whole process
 
 
 def load(name: str, device: torch.device | str, weights: str | os.PathLike[str] | None = None) -> PyiqaMetric:
@@ -55,11 +59,13 @@ def load(name: str, device: torch.device | str, weights: str | os.PathLike[str] 
         raise InputError.of("name", f"must be a metric of one image; this one {traits.refusal}", facts.name)
     checkpoint = None if weights is None else read_checkpoint(weights)
     _show_licence(facts.licence)
-    with kept_random_states(), _quietly():
+    with _BUILDING, kept_random_states(), _quietly(), _no_training_script():
         net = _network(name, device, traits, checkpoint)
         if checkpoint is not None:
             checkpoint.put_into(net, facts.name)
             facts = dataclasses.replace(facts, weights_sha256=checkpoint.sha256)
+        if traits.texts:
+            settle_texts(net, renew=checkpoint is not None)
     return PyiqaMetric(facts, net, traits).to(device).requires_grad_(False).eval()
 
 
@@ -67,7 +73,9 @@ def _network(name: str, device: torch.device | str, traits: Traits, checkpoint: 
     """pyiqa's network; without its published checkpoint if another one is to replace it."""
     try:
         options = {} if checkpoint is None else {"pretrained": None, **traits.untrained}
-        net: nn.Module = import_module(PACKAGE).create_metric(name, device=torch.device(device), **options).net
+        alone = traits.texts and (checkpoint is not None or not traits.texts_on_disk)
+        with no_text_cache() if alone else nullcontext():
+            net: nn.Module = import_module(PACKAGE).create_metric(name, device=torch.device(device), **options).net
         return net
     except CertiqaError:
         raise
@@ -100,16 +108,27 @@ def _missing_module(name: str, error: ModuleNotFoundError) -> MissingExtraError:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """pyiqa prints to stdout, and old packages warn of their own age: the first goes to the log, the second nowhere."""
+    """What pyiqa prints goes to the log; what old packages say of their age, and files left open, goes nowhere."""
     printed = io.StringIO()
     try:
         with warnings.catch_warnings(), redirect_stdout(printed):
-            for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+            for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ResourceWarning):
                 warnings.simplefilter("ignore", category)
             yield
     finally:
         for line in filter(None, map(str.strip, printed.getvalue().splitlines())):
             _log.info("%s", line)
+
+
+@contextmanager
+def _no_training_script() -> Iterator[None]:
+    """MetaIQA loads other weights, the seed of a training, if the running script has train.py in its name."""
+    before = sys.argv
+    sys.argv = ["certiqa"]
+    try:
+        yield
+    finally:
+        sys.argv = before
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from certiqa.errors import InputError, ModelError, ModelOutputError
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import CropGrid
 from certiqa.metrics.pyiqa.crops import cuts_uniform_crops, scored_as_crops, unseen_fraction
+from certiqa.metrics.pyiqa.leftovers import nothing_left_behind
 from certiqa.metrics.pyiqa.randomness import kept_random_states
 from certiqa.metrics.pyiqa.traits import Traits
 
@@ -39,7 +40,8 @@ class PyiqaMetric(MetricModule):
     * the global random states are put back after each call: a network that seeds them does not reseed the process (one
       that draws from them would draw the same numbers in the next call; certify's audit refuses it);
     * calls from several threads wait for each other: some networks keep what they compute in attributes;
-    * what a call that failed (for want of memory, say) left in MANIQA's hooks is thrown away before the next one;
+    * no graph stays in attributes of the network after a call, and what a call that failed (for want of memory, say)
+      left in MANIQA's hooks is thrown away;
     * cuDNN is deterministic, as in pyiqa.
 
     Args:
@@ -115,8 +117,8 @@ class PyiqaMetric(MetricModule):
         return self.traits.at_once or len(images)
 
     def _scores(self, images: Tensor) -> Tensor:
-        _forget(self.net)
-        output: Any = scored_as_crops(self.net, images) if self._is_one_crop(images) else self.net(images)
+        with nothing_left_behind(self, self.net):
+            output: Any = scored_as_crops(self.net, images) if self._is_one_crop(images) else self.net(images)
         if isinstance(output, tuple | list):
             output = output[0]
         if not isinstance(output, Tensor) or output.numel() != len(images):
@@ -184,9 +186,3 @@ def _keep_own_precision(module: nn.Module) -> None:
 
 def _layer_norm(module: nn.LayerNorm, x: Tensor) -> Tensor:
     return nn.LayerNorm.forward(module, x.to(module.weight.dtype)).to(x.dtype)
-
-
-def _forget(net: nn.Module) -> None:
-    kept = getattr(net, "save_output", None)
-    if kept is not None and hasattr(kept, "clear"):
-        kept.clear()

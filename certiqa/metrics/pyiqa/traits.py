@@ -9,7 +9,7 @@ audit of certiqa.certify looks at the scores themselves.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from certiqa.metrics.policy import AnySize, CropGrid, InputPolicy, Resized
@@ -33,6 +33,8 @@ class Traits:
         note: what a user should know, in a few words.
         refusal: why certiqa cannot use it; empty if it can.
         untrained: options that pyiqa derives from the name of the published weights, for a weight file of one's own.
+        texts: whether it keeps features of texts, computed from its weights (certiqa.metrics.pyiqa.texts).
+        texts_on_disk: whether the file in which pyiqa keeps them is of the published weights for certain.
     """
 
     paper: str = ""
@@ -43,6 +45,8 @@ class Traits:
     note: str = ""
     refusal: str = ""
     untrained: Mapping[str, Any] = field(default_factory=dict)
+    texts: bool = False
+    texts_on_disk: bool = False
 
 
 _NO_GRADIENT = "no gradient reaches the image"
@@ -92,7 +96,7 @@ _TYPES: dict[str, Traits] = {
     ),
     "InceptionScore": Traits("Salimans et al., NeurIPS 2016", refusal=_SET),
     "LAIONAes": _center("github.com/christophschuhmann/improved-aesthetic-predictor", 224, "bicubic"),
-    "LIQE": Traits("Zhang et al., CVPR 2023", CropGrid(224, 15, 224)),
+    "LIQE": Traits("Zhang et al., CVPR 2023", CropGrid(224, 15, 224), texts=True),
     "MACLIP": Traits("github.com/zhix000/MA-CLIP", AnySize(224), at_once=1, note="needs a GPU; one at a time"),
     "MANIQA": _uniform_crops("Yang et al., CVPR Workshops 2022", 20),
     "MUSIQ": Traits("Ke et al., ICCV 2021"),
@@ -106,7 +110,12 @@ _TYPES: dict[str, Traits] = {
     ),
     "PAQ2PIQ": Traits("Ying et al., CVPR 2020", AnySize(32)),
     "PI": Traits("Blau et al., ECCV Workshops 2018", AnySize(104), note="its part NRQM gives no gradient"),
-    "PIQE": Traits("Venkatanath et al., National Conference on Communications 2015", AnySize(16)),
+    "PIQE": Traits(
+        "Venkatanath et al., National Conference on Communications 2015",
+        AnySize(16),
+        differentiable=False,
+        note=f"rounds to whole grey levels first; {_NO_GRADIENT}",
+    ),
     "QAlign": Traits("Wu et al., ICML 2024", **_ONE_NO_GRADIENT),
     "QReAlign": Traits("github.com/Q-Future/Q-ReAlign", **_ONE_NO_GRADIENT),
     "QualiCLIP": Traits("Agnolucci et al., arXiv 2403.11176", AnySize(32)),
@@ -145,7 +154,7 @@ def traits_of(options: Mapping[str, Any]) -> Traits:
     if kind == "NIMA" and options.get("base_model_name") == "vgg16":
         return _center(known.paper, 224)
     if kind == "MUSIQ" and options.get("pretrained") == "ava":
-        return Traits(known.paper, known.input, untrained={"num_class": 10})
+        return replace(known, untrained={"num_class": 10})
     if kind == "LIQE" and options.get("pretrained") == "mix":
-        return Traits(known.paper, known.input, untrained={"mtl": True})
+        return replace(known, untrained={"mtl": True}, texts_on_disk=True)
     return known
