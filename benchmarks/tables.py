@@ -71,12 +71,15 @@ CANDIDATES_ON = ("agiqa3k", "livec")
 
 
 def _training_words(training: dict[str, Any]) -> str:
+    """What a mean is of; the records of the first candidates call their steps by the two scales that all had."""
+    steps = training.get("last_steps", training.get("two_scale_steps"))
     groups = (
-        (training["members"], f"of {training['two_scale_steps']} steps"),
+        (training["members"], f"of {steps} steps"),
         (training["leaning"], f"of {training['leaning_steps']} steps, leaning to AGIQA-3K"),
     )
-    words = [f"{len(seeds)} trainings {kind}" for seeds, kind in groups if seeds]
-    return ", ".join([*words, "the one-scale start"] if training["with_start"] else words)
+    words = [f"{len(seeds)} trainings {kind}" if len(seeds) > 1 else f"one {kind}" for seeds, kind in groups if seeds]
+    words += ["the one-scale start"] * training["with_start"]
+    return f"{('two', 'three')[training.get('scales', 2) - 2]} scales: {', '.join(words)}"
 
 
 def builtin_size() -> str:

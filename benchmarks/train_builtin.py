@@ -10,7 +10,7 @@ DIR holds livec/ and agiqa3k/, each with images/ and mos.csv, and kodak24/. The 
 2. The human scores of both data sets (builtin_training/fit.py), and beside them which generator of AGIQA-3K made a
    picture, an auxiliary task.
 3. The same once more, at a low rate, on nearly whole pictures: a metric of one scale, one-scale.safetensors in --work.
-4. It is widened to two scales (builtin_training/two_scale.py) and trained on nearly whole pictures, once for every
+4. It is widened to --scales (builtin_training/scales.py) and trained on nearly whole pictures, once for every
    seed of --members, and for every seed of --leaning with more of AGIQA-3K in a batch and fewer steps. The metric is
    the mean of the weights of all of these, and with --with-start of the network that they began with. --start begins
    here; --only-member trains one of them, so that they can run side by side.
@@ -49,16 +49,16 @@ import numpy as np
 import scipy
 import torch
 from builtin_training.distorted import make_bank
-from builtin_training.fit import LARGE, LEANING, POLISH_RATE, TWO_SCALE_RATE, fit, stretch
+from builtin_training.fit import LARGE, LEANING, POLISH_RATE, WIDENED_RATE, fit, stretch
 from builtin_training.network import TrainingNet, folded, gmac
 from builtin_training.pictures import SOURCES, Rated, clean_photographs, is_dev, read
 from builtin_training.pretrain import pretrain
-from builtin_training.two_scale import averaged, frozen_norms, one_scale, widened
+from builtin_training.scales import averaged, frozen_norms, one_scale, widened
 from safetensors.torch import load_file, save_file
 
 from certiqa.data import open_dataset
 from certiqa.evaluation import agreement, score_dataset
-from certiqa.metrics.builtin import BuiltinMetric, load_builtin
+from certiqa.metrics.builtin import BuiltinMetric, Widths, load_builtin
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -75,11 +75,15 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--pretrain-epochs", type=float, default=8)
     parser.add_argument("--steps", type=int, default=9000, help="of the second phase")
     parser.add_argument("--polish-steps", type=int, default=1300, help="of the third phase, on nearly whole pictures")
-    parser.add_argument("--two-scale-steps", type=int, default=2000, help="of the last phase, for each member")
+    parser.add_argument("--last-steps", type=int, default=2000, help="of the last phase, for each member")
     parser.add_argument("--members", type=int, nargs="*", default=[0, 1], help="seeds of the last phase")
     parser.add_argument("--leaning", type=int, nargs="*", default=[], help="more of them, which lean to AGIQA-3K")
     parser.add_argument("--leaning-steps", type=int, default=800, help="of the last phase, for each of these")
     parser.add_argument("--with-start", action="store_true", help="what they began with counts as one of them")
+    parser.add_argument("--scales", type=int, default=Widths().scales, help="of the last phase's network")
+    parser.add_argument("--hidden", type=int, default=Widths().hidden, help="hidden units of its head")
+    parser.add_argument("--frozen-stem", action="store_true", help="the last phase leaves the first two layers alone")
+    parser.add_argument("--float32", action="store_true", help="no bfloat16: for a CPU without instructions for it")
     parser.add_argument("--only-pretrain", action="store_true", help="stop behind the first phase")
     parser.add_argument("--only-member", type=int, default=None, help="train this one of them, and stop")
     parser.add_argument("--start", type=Path, default=None, help="a one-scale metric to begin the last phase with")
@@ -132,6 +136,7 @@ class Log:
 def one_scale_network(args: argparse.Namespace, fitted: list[Rated], dev: list[Rated]) -> TrainingNet:
     """The first three phases."""
     net = TrainingNet(args.seed, DROPOUT, one_scale()).to(args.device, memory_format=torch.channels_last).train()
+    half = not args.float32
     log = Log(args.results / "builtin_training.jsonl", fresh=not _there(args, "pretrained"))
     if not _there(args, "fitted"):
         if not _there(args, "pretrained"):
@@ -143,10 +148,10 @@ def one_scale_network(args: argparse.Namespace, fitted: list[Rated], dev: list[R
                 raise SystemExit(0)
         else:
             _resume(net, args, "pretrained")
-        _keep(fit(net, fitted, dev, args.steps, args.seed, args.device, log), net, args, "fitted")
+        _keep(fit(net, fitted, dev, args.steps, args.seed, args.device, log, half=half), net, args, "fitted")
     else:
         _resume(net, args, "fitted")
-    last = {"phases": LARGE, "rate": POLISH_RATE}
+    last = {"phases": LARGE, "rate": POLISH_RATE, "half": half}
     return fit(net, fitted, dev, args.polish_steps, args.seed + 1, args.device, log, **last)
 
 
@@ -169,18 +174,24 @@ def start_of_last_phase(args: argparse.Namespace, fitted: list[Rated], dev: list
     return metric.eval()
 
 
+def widths(args: argparse.Namespace) -> Widths:
+    """Of the last phase's network."""
+    return Widths(hidden=args.hidden, scales=args.scales)
+
+
 def member(args: argparse.Namespace, number: int, start: BuiltinMetric, fitted: list[Rated], dev: list[Rated]) -> Path:
     """The last phase with the seed of this member; its weights lie in --work."""
     path: Path = args.work / f"member-{number}.safetensors"
     if not path.exists():
         torch.manual_seed(args.seed + number)
-        net = widened(start, fitted, LARGE[0].crop, args.seed, DROPOUT)
+        net = widened(start, fitted, LARGE[0].crop, args.seed, DROPOUT, widths(args))
+        net.metric.stem.requires_grad_(not args.frozen_stem)
         net = net.to(args.device, memory_format=torch.channels_last)
         log = Log(args.results / f"builtin_training_member{number}.jsonl", True, member=number)
         seed = args.seed + 10 + number
         leans = number in args.leaning
-        steps = args.leaning_steps if leans else args.two_scale_steps
-        last = {"phases": LEANING if leans else LARGE, "rate": TWO_SCALE_RATE}
+        steps = args.leaning_steps if leans else args.last_steps
+        last = {"phases": LEANING if leans else LARGE, "rate": WIDENED_RATE, "half": not args.float32}
         mean = fit(net, fitted, dev, steps, seed, args.device, log, **last)
         _keep(mean, net, args, path.stem)
     return path
@@ -197,9 +208,9 @@ def train(args: argparse.Namespace) -> float:
     numbers = [*args.members, *args.leaning] if args.only_member is None else [args.only_member]
     paths = [member(args, number, one, fitted, dev) for number in numbers]
     if args.only_member is None:
-        nets = [widened(one, fitted, LARGE[0].crop, args.seed, DROPOUT)] if args.with_start else []
+        nets = [widened(one, fitted, LARGE[0].crop, args.seed, DROPOUT, widths(args))] if args.with_start else []
         for path in paths:
-            net = frozen_norms(TrainingNet(args.seed, DROPOUT))
+            net = frozen_norms(TrainingNet(args.seed, DROPOUT, widths(args)))
             net.load_state_dict(load_file(path))
             nets.append(net)
         mean = averaged(nets)
@@ -249,11 +260,14 @@ def main(argv: list[str]) -> None:
             "seed": args.seed,
             "steps": args.steps,
             "polish_steps": args.polish_steps,
-            "two_scale_steps": args.two_scale_steps,
+            "scales": args.scales,
+            "hidden": args.hidden,
+            "last_steps": args.last_steps,
             "members": args.members,
             "leaning": args.leaning,
             "leaning_steps": args.leaning_steps,
             "with_start": args.with_start,
+            "frozen_stem": args.frozen_stem,
             "start": args.start.name if args.start else None,
         }
     figures = report(args) | {

@@ -4,10 +4,11 @@
     python benchmarks/train_denoisers.py --data ../shared/data
     python benchmarks/train_denoisers.py --data ../shared/data --only dms-iqa
 
-"dms" learns the squared error alone; "dms-iqa" goes on from dms's weights with squared error, target and ranking
-loss through the frozen built-in metric. DIR holds livec/, agiqa3k/ (each with images/ and mos.csv) and kodak24/. No
-image of the validation part (certiqa.data.splits) is read; one content in eight of the rest is kept apart (development)
-and gives the figures here. A run that was stopped goes on when the command is repeated; --work holds its checkpoints.
+"dms" learns the squared error alone; "dms-iqa" goes on from dms's weights (or from --start: from its own of before,
+say, when the built-in metric is a new one) with squared error, target and ranking loss through the frozen built-in
+metric. DIR holds livec/, agiqa3k/ (each with images/ and mos.csv) and kodak24/. No image of the validation part
+(certiqa.data.splits) is read; one content in eight of the rest is kept apart (development) and gives the figures here.
+A run that was stopped goes on when the command is repeated; --work holds its checkpoints.
 
 Unless --no-publish is given, the weights go to certiqa/denoisers/weights/ and their hashes into its published.json. The
 training curves go to results/denoiser_NAME_training.jsonl, the figures to results/denoisers_training.json.
@@ -82,7 +83,7 @@ def config_of(name: str, args: argparse.Namespace) -> TrainingConfig:
     if name == "dms-iqa":
         more = ("target", "ranking", "ranking_kind", "margin", "margin_slope", "temperature")
         given |= {key: getattr(args, key) for key in more if getattr(args, key) is not None}
-    config = replace(CONFIGS[name], **given)
+    config = replace(CONFIGS[name], **given, bfloat16=not args.float32)
     return replace(config, validate_every=min(config.validate_every, max(1, config.steps // 4)))
 
 
@@ -92,7 +93,7 @@ def run(name: str, context: Context) -> tuple[Trained, TrainingConfig, float]:
     begin = None
     if name == "dms-iqa":
         own = context.args.work / "dms.safetensors"
-        begin = load(own) if own.exists() else load("dms")
+        begin = load(context.args.start or (own if own.exists() else "dms"))
     started = time.perf_counter()
 
     def report(step: int, steps: int, record: dict[str, Any]) -> None:
@@ -172,6 +173,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--no-publish", action="store_true", help="leave certiqa/denoisers/weights alone")
     parser.add_argument("--no-evaluation", action="store_true")
     parser.add_argument("--dev-images", type=int, default=250, help="of each data set, for the figures")
+    parser.add_argument("--start", help="what dms-iqa starts from instead: a denoiser's name or file")
+    parser.add_argument("--float32", action="store_true", help="no bfloat16: for a CPU without instructions for it")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     for name, kind in (("steps", int), ("batch", int), ("crop", int), ("lr", float), ("seed", int), ("target", float),

@@ -27,11 +27,12 @@ import torch
 from builtin_training.fit import Noise, Phase, fit, predict, stretch
 from builtin_training.network import TrainingNet, Zoomed, folded
 from builtin_training.pictures import SOURCES, Rated, is_dev, read
-from builtin_training.two_scale import frozen_norms, one_scale
+from builtin_training.scales import frozen_norms, one_scale
 from safetensors.torch import load_file, save_file
 from scipy import stats
 
 from certiqa.data.resize import Resize
+from certiqa.metrics.builtin import Widths
 
 NATIVE = (Phase(0.7, 128, (34, 14)), Phase(0.25, 256, (28, 12)), Phase(0.05, 448, (14, 8)))
 
@@ -75,10 +76,11 @@ def at(rated: Rated, shorter: int, jitter: Sequence[float]) -> Rated:
 
 
 def network(args: argparse.Namespace) -> TrainingNet:
-    """The network of --init, of one scale or of two."""
+    """The network of --init, of one scale or of several."""
     stored = {name: tensor for name, tensor in load_file(args.init).items() if not name.startswith("maps.")}
-    scales = len(stored["norm.weight"]) // one_scale().statistics
-    net = TrainingNet(args.seed, args.dropout, replace(one_scale(), scales=scales))
+    hidden, statistics = stored["metric.head.0.weight"].shape
+    scales = statistics // one_scale().statistics
+    net = TrainingNet(args.seed, args.dropout, Widths(hidden=hidden, scales=scales))
     net.load_state_dict(stored)
     net.zoom = args.zoom
     net = net.to(args.device, memory_format=torch.channels_last)

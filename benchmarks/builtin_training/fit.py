@@ -26,7 +26,7 @@ __all__ = [
     "LEANING",
     "PHASES",
     "POLISH_RATE",
-    "TWO_SCALE_RATE",
+    "WIDENED_RATE",
     "Noise",
     "Phase",
     "fit",
@@ -47,7 +47,7 @@ class Phase:
 PHASES = (Phase(0.70, 128, (34, 14)), Phase(0.22, 256, (28, 12)), Phase(0.08, 448, (14, 8)))
 LARGE = (Phase(1.0, 448, (12, 10)),)
 LEANING = (Phase(1.0, 448, (20, 4)),)
-RATE, POLISH_RATE, TWO_SCALE_RATE, DECAY, MEMORY = 1e-3, 3e-4, 4e-4, 0.05, 0.998
+RATE, POLISH_RATE, WIDENED_RATE, DECAY, MEMORY = 1e-3, 3e-4, 4e-4, 0.05, 0.998
 KIND_WEIGHT = 0.5
 RANK_SCALE = 5.0
 
@@ -108,8 +108,11 @@ def fit(
     noise: Noise | None = None,
     rate: float = RATE,
     consistency: float = 0.0,
+    half: bool = True,
 ) -> TrainingNet:
     """Train ``net`` in place; the moving average comes back. ``dev`` is only looked at and logged.
+
+    Convolutions are computed in bfloat16 if ``half``: slower than float32 on a CPU that has no instructions for it.
 
     With ``noise`` every crop gets Gaussian noise, and so do the pictures of ``dev``. With ``consistency`` every crop
     gets it twice, and the squared difference of the two scores is a loss with that weight.
@@ -121,7 +124,7 @@ def fit(
     start, seen = time.perf_counter(), []
     for step in range(steps):
         phase = _phase(phases, step / steps)
-        loss, facts = _losses(net, parts, orders, phase, noise, consistency, rng, device)
+        loss, facts = _losses(net, parts, orders, phase, noise, consistency, rng, device, half)
         optimiser.step(loss)
         seen.append(facts)
         if step % 100 == 99 or step + 1 == steps:
@@ -157,6 +160,7 @@ def _losses(
     consistency: float,
     rng: np.random.Generator,
     device: str,
+    half: bool,
 ) -> tuple[Tensor, dict[str, float]]:
     picks = [[next(order) for _ in range(size)] for order, size in zip(orders, phase.batch, strict=True)]
     crops = [crop(part.images[i], phase.crop, rng) for part, pick in zip(parts, picks, strict=True) for i in pick]
@@ -166,7 +170,7 @@ def _losses(
     copies = 2 if noise is not None and consistency else 1
     if noise is not None:
         images = torch.cat([noise(images, seed) for seed in rng.integers(2**62, size=copies).tolist()])
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16, enabled=half):
         found = net.statistics(images)
     scores, named = net.scores(found), net.kind(found)
     loss, kind_loss = scores.new_zeros(()), functional.cross_entropy(named, kinds.repeat(copies))

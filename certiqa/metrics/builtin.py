@@ -80,8 +80,8 @@ class BuiltinMetric(MetricModule):
 
     ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least ``min_size`` and otherwise
     free. A strided stem and four residual stages give feature maps at 1/4, 1/8, 1/16, 1/32 and 1/64 of the resolution,
-    of the image and of the image at half and at a quarter of its size (``widths.scales``); the mean and the standard
-    deviation of every channel over the image feed a two-layer head.
+    of the image and of the image at half its size (``widths.scales``); the mean and the standard deviation of every
+    channel over the image feed a two-layer head.
 
     Guarantees, for any weights: every finite score lies in [0, 100], because it is 100 times a sigmoid; a score
     depends on its own image only; ``train()`` and ``eval()`` agree, there being no BatchNorm and no dropout; no random

@@ -19,8 +19,8 @@ class Widths:
 
     stem: tuple[int, int] = (32, 48)
     stages: tuple[int, ...] = (72, 128, 192, 192)
-    hidden: int = 112
-    scales: int = 3
+    hidden: int = 128
+    scales: int = 2
     """The image is looked at in so many sizes, each half of the one before, by the same convolutions."""
 
     @property

@@ -1,13 +1,12 @@
-"""From the network that looks at one scale to the one that looks at two, and the mean of several such networks.
+"""From the network that looks at one scale to the one that looks at several, and the mean of several such networks.
 
 :func:`widened` makes a network to train from a plain one-scale metric: BatchNorm is put back so that nothing changes
-in eval mode, and the head does not listen to the second scale yet. :func:`averaged` is the mean of the weights of
-networks that were trained on from the same start (a "soup").
+in eval mode, and the head does not listen to the further scales yet; of its hidden units those go that matter least,
+where the new network has fewer. :func:`averaged` is the mean of the weights of networks that were trained on from the
+same start (a "soup").
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -32,16 +31,18 @@ def _batches(parts: list[Rated], side: int, seed: int) -> list[Tensor]:
 
 
 @torch.no_grad()
-def widened(metric: BuiltinMetric, parts: list[Rated], side: int, seed: int, dropout: float) -> TrainingNet:
-    """A network of two scales for training, whose scores in eval mode are those of ``metric``, of one scale."""
+def widened(
+    metric: BuiltinMetric, parts: list[Rated], side: int, seed: int, dropout: float, widths: Widths
+) -> TrainingNet:
+    """A network of ``widths`` for training, from ``metric``, which has one scale and otherwise the same convolutions.
+
+    Its scores in eval mode are those of ``metric`` if it has as many hidden units, else close to them.
+    """
     if metric.widths.scales != 1:
         raise SystemExit(f"widened() starts from a network of one scale, not of {metric.widths.scales}")
     images = _batches(parts, side, seed)
-    two = replace(metric.widths, scales=2)
-    net, plain = TrainingNet(seed, dropout, two), BuiltinMetric(two)
-    first = metric.head[0].weight
-    state = metric.state_dict() | {"head.0.weight": torch.cat((first, torch.zeros_like(first)), 1)}
-    plain.load_state_dict(state)
+    net, plain = TrainingNet(seed, dropout, widths), BuiltinMetric(widths)
+    plain.load_state_dict(metric.state_dict() | _head(metric, images, widths))
     moments = _moments(plain, images)
     named = dict(net.metric.named_modules())
     for name, conv in plain.named_modules():
@@ -58,6 +59,25 @@ def widened(metric: BuiltinMetric, parts: list[Rated], side: int, seed: int, dro
     net.metric.head[0].weight *= spread
     nn.init.zeros_(net.kind.weight)
     return frozen_norms(net)
+
+
+def _head(metric: BuiltinMetric, images: list[Tensor], widths: Widths) -> dict[str, Tensor]:
+    """The head for more scales, none of which it listens to, and with the hidden units that matter most.
+
+    A unit matters by the spread of what it adds to the score over ``images``; what the others add on average goes into
+    the bias.
+    """
+    first, last = metric.head[0], metric.head[-1]
+    hidden = torch.cat([metric.head[:-1](metric.statistics(batch)) for batch in images])
+    added = hidden * last.weight
+    kept = added.std(0).argsort(descending=True)[: widths.hidden].sort().values
+    silent = torch.zeros(len(kept), widths.statistics - first.in_features)
+    return {
+        "head.0.weight": torch.cat((first.weight[kept], silent), 1),
+        "head.0.bias": first.bias[kept],
+        f"head.{len(metric.head) - 1}.weight": last.weight[:, kept],
+        f"head.{len(metric.head) - 1}.bias": last.bias + added.mean(0).sum() - added.mean(0)[kept].sum(),
+    }
 
 
 def _moments(metric: BuiltinMetric, images: list[Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
@@ -93,7 +113,7 @@ def _transparent(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
 
 
 def frozen_norms(net: TrainingNet) -> TrainingNet:
-    """``net`` in train mode, except BatchNorm: one statistic per channel cannot serve two scales of a batch."""
+    """``net`` in train mode, except BatchNorm: one statistic per channel cannot serve all scales of a batch."""
     net.train()
     for norm in net.modules():
         if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
