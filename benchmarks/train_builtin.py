@@ -24,7 +24,8 @@ Writes the weights to --out, progress to results/builtin_training*.jsonl and fig
 The sha256 printed at the end goes into certiqa/metrics/builtin.py. Results depend on the number of threads and on the
 machine's arithmetic in the last digits, so another machine gives other weights of the same worth.
 
-The weights that ship were made in two sessions: phases 1 to 3 (the weights of commit dd661fd) and phase 4 from them:
+The weights that ship were made in three sessions: phases 1 to 3 (the weights of commit dd661fd), phase 4 from them
+(those of commit d4b9912), and what builtin_kinds.py adds. Phase 4:
 
     git show dd661fd:certiqa/metrics/weights/builtin.safetensors > one-scale.safetensors
     python benchmarks/train_builtin.py --data ../shared/data --threads 1 --start one-scale.safetensors --only-member 0
@@ -156,9 +157,11 @@ def one_scale_network(args: argparse.Namespace, fitted: list[Rated], dev: list[R
 
 
 def save(metric: BuiltinMetric, out: Path) -> None:
-    """In half precision."""
+    """In half precision, but for the biases of the kinds and what is typical of them, which are few and large."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.half().contiguous() for name, tensor in metric.state_dict().items()}, out)
+    whole = ("kind.bias", "typical")
+    state = {name: t if name in whole else t.half() for name, t in metric.state_dict().items()}
+    save_file({name: tensor.contiguous() for name, tensor in state.items()}, out)
     out.chmod(0o644)  # safetensors writes for the owner only, which would not survive packaging
 
 
@@ -270,6 +273,11 @@ def main(argv: list[str]) -> None:
             "frozen_stem": args.frozen_stem,
             "start": args.start.name if args.start else None,
         }
+    write_figures(args, command, training)
+
+
+def write_figures(args: argparse.Namespace, command: str, training: dict[str, Any] | None) -> None:
+    """Measure the weights at --out, and write what was found to --results."""
     figures = report(args) | {
         "command": command,
         "training": training,
@@ -279,6 +287,7 @@ def main(argv: list[str]) -> None:
         "machine": platform.machine(),
         "versions": {"python": platform.python_version()} | {m.__name__: m.__version__ for m in (torch, np, scipy)},
     }
+    target = args.results / "builtin_validation.json"
     target.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(figures["validation"], indent=2))
     print("sha256", figures["sha256"])

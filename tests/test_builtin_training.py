@@ -9,7 +9,7 @@ import pytest
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-from builtin_training import fit, network, pictures, scales
+from builtin_training import fit, kinds, network, pictures, scales
 
 from certiqa.metrics.builtin import BuiltinMetric, Widths
 
@@ -91,3 +91,57 @@ def test_consistency_punishes_scores_that_follow_the_noise(metric, parts):
         fit.fit(net, parts, [], 1, 0, "cpu", seen.append, phases, noise, rate=0.0, consistency=1.0)
     quiet, loud = (record["consistency_loss"] for record in seen)
     assert quiet < 1e-3 < loud
+
+
+@pytest.fixture
+def sorts():
+    """Statistics of eight kinds, two of which look alike, with noise in the rest."""
+    rng = np.random.default_rng(0)
+    kind = np.tile(np.arange(network.KINDS), 60)
+    values = rng.normal(size=(len(kind), SMALL.statistics))
+    values[np.arange(len(kind)), np.minimum(kind, 6)] += 6
+    mos = 10.0 * kind + 5 + rng.uniform(-1, 1, len(kind))
+    contents = np.array([f"content {i // 8}" for i in range(len(kind))])
+    return kinds.Statistics(values, 20 + 0.6 * mos, mos, kind, contents, np.full(len(kind), True))
+
+
+def test_kinds_are_told_apart_where_they_can_be(sorts):
+    weights, biases = kinds._fit(sorts, 0.1)
+    chances = np.exp(sorts.values @ weights.T + biases)
+    chances /= chances.sum(1, keepdims=True)
+    guessed = chances.argmax(1)
+    clear = sorts.kinds < 6
+    assert (guessed[clear] == sorts.kinds[clear]).mean() > 0.97
+    alike = chances[~clear][:, 6:]
+    assert (alike.sum(1) > 0.9).mean() > 0.95
+    assert abs(alike.mean(0)[0] / alike.sum(1).mean() - 0.5) < 0.05, "two that look alike share the chance"
+
+
+def test_the_shrinkage_is_that_of_the_likeliest_kinds(sorts):
+    chosen, likely = kinds.chosen_shrinkage(sorts)
+    assert set(likely) == set(kinds.SHRINKAGES)
+    assert likely[chosen] == max(likely.values())
+    assert -np.log(network.KINDS) < likely[chosen] < 0, "better than a guess, and no content was in its own fit"
+
+
+def test_the_kinds_of_pictures_raise_and_lower_their_scores(metric, sorts):
+    metric.requires_grad_(False)
+    more = kinds.with_kinds(metric, sorts, 0.1, 0.5)
+    values = torch.from_numpy(sorts.values).float()
+    added = (torch.logit(more.score(values) / 100) - torch.logit(metric.score(values) / 100)).numpy()
+    by_kind = np.array([added[sorts.kinds == kind].mean() for kind in range(6)])
+    made = sorts.kinds < network.KINDS - 1
+    slope = np.polyfit(np.log(sorts.scores[made] / (100 - sorts.scores[made])), sorts.mos[made], 1)[0]
+    assert np.diff(by_kind) == pytest.approx(np.full(5, 0.5 * 10 / slope), rel=0.15)
+
+
+def test_statistics_are_of_whole_pictures_and_of_windows(metric, parts, monkeypatch):
+    monkeypatch.setattr(kinds, "WINDOW", 32)
+    metric.requires_grad_(False)
+    found = kinds.statistics_of(metric, parts, 0)
+    assert len(found.values) == 24 * (1 + kinds.WINDOWS)
+    assert found.whole.sum() == 24
+    image = pictures.to_tensor(parts[0].images[3][None])
+    assert found.values[3] == pytest.approx(metric.statistics(image)[0].numpy(), rel=1e-4, abs=1e-5)
+    assert found.scores[3] == pytest.approx(metric(image).item(), rel=1e-4)
+    assert (found.mos[3], found.contents[3]) == (parts[0].scores[3], "content 3")

@@ -110,7 +110,7 @@ def folded(net: TrainingNet) -> BuiltinMetric:
 
 
 def gmac(metric: BuiltinMetric, height: int = 512, width: int = 512) -> float:
-    """Multiply-accumulates of the convolutions and the head for one image, in 10^9."""
+    """Multiply-accumulates of the convolutions and the linear layers for one image, in 10^9."""
     total = 0
 
     def count(module: nn.Module, _: object, out: Tensor) -> None:
@@ -122,4 +122,4 @@ def gmac(metric: BuiltinMetric, height: int = 512, width: int = 512) -> float:
         metric(torch.zeros(1, 3, height, width))
     for hook in hooks:
         hook.remove()
-    return (total + sum(m.weight.numel() for m in metric.head if isinstance(m, nn.Linear))) / 1e9
+    return (total + sum(m.weight.numel() for m in metric.modules() if isinstance(m, nn.Linear))) / 1e9

@@ -31,7 +31,7 @@ from certiqa.metrics.policy import AnySize
 __all__ = ["CARD", "BuiltinMetric", "Widths", "load", "load_builtin", "network"]
 
 WEIGHTS_FILE = "builtin.safetensors"
-WEIGHTS_SHA256 = "5e9284ee3e86fe7ceca6a546831998f499a89cccd3855b5b37ce9abfed8d47fb"
+WEIGHTS_SHA256 = "a1dd272c0580e59c43e638fa353d714be19de8c6bebc219496b527890098f2ed"
 """Of the packaged file; benchmarks/results/builtin_validation.json belongs to the same bytes."""
 
 CARD = MetricCard(
@@ -81,7 +81,8 @@ class BuiltinMetric(MetricModule):
     ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least ``min_size`` and otherwise
     free. A strided stem and four residual stages give feature maps at 1/4, 1/8, 1/16, 1/32 and 1/64 of the resolution,
     of the image and of the image at half its size (``widths.scales``); the mean and the standard deviation of every
-    channel over the image feed a two-layer head.
+    channel over the image feed a two-layer head. With ``widths.kinds`` a linear layer guesses from the same numbers
+    what kind of source made the image, and what is typical of each kind is added, by the probabilities of the guess.
 
     Guarantees, for any weights: every finite score lies in [0, 100], because it is 100 times a sigmoid; a score
     depends on its own image only; ``train()`` and ``eval()`` agree, there being no BatchNorm and no dropout; no random
@@ -103,6 +104,9 @@ class BuiltinMetric(MetricModule):
         )
         self.stages = nn.ModuleList(_Stage(a, b) for a, b in pairwise((second, *widths.stages)))
         self.head = nn.Sequential(nn.Linear(widths.statistics, widths.hidden), nn.ReLU(), nn.Linear(widths.hidden, 1))
+        if widths.kinds:
+            self.kind = nn.Linear(widths.statistics, widths.kinds)
+            self.typical = nn.Parameter(torch.zeros(widths.kinds))
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) RGB in [0, 1] -> (B,) scores in [0, 100]."""
@@ -127,12 +131,18 @@ class BuiltinMetric(MetricModule):
     def score(self, statistics: Tensor) -> Tensor:
         """(B, widths.statistics) -> (B,) scores, in the statistics' own precision."""
         with torch.autocast(statistics.device.type, enabled=False):
+            hidden = statistics
             for layer in self.head:
-                if isinstance(layer, nn.Linear):
-                    statistics = functional.linear(statistics, layer.weight.to(statistics), layer.bias.to(statistics))
-                else:
-                    statistics = layer(statistics)
-            return 100 * torch.sigmoid(statistics.squeeze(1))
+                hidden = _linear(layer, hidden) if isinstance(layer, nn.Linear) else layer(hidden)
+            logits = hidden.squeeze(1)
+            if self.widths.kinds:
+                logits = logits + _linear(self.kind, statistics).softmax(1) @ self.typical.to(statistics)
+            return 100 * torch.sigmoid(logits)
+
+
+def _linear(layer: nn.Linear, inputs: Tensor) -> Tensor:
+    """In the precision of the inputs."""
+    return functional.linear(inputs, layer.weight.to(inputs), layer.bias.to(inputs))
 
 
 def _mean_and_spread(features: Tensor) -> Tensor:

@@ -22,6 +22,8 @@ class Widths:
     hidden: int = 128
     scales: int = 2
     """The image is looked at in so many sizes, each half of the one before, by the same convolutions."""
+    kinds: int = 0
+    """How many kinds of sources it tells apart; 0: none, the head alone gives the score."""
 
     @property
     def statistics(self) -> int:
@@ -51,7 +53,8 @@ class Widths:
         hidden = width("head.0.weight", 0, usual.hidden)
         one = cls(stem, stages, hidden, scales=1)
         scales = round(width("head.0.weight", 1, one.statistics * usual.scales) / one.statistics)
-        return cls(stem, stages, hidden, min(max(scales, 1), MOST_SCALES))
+        kinds = width("kind.weight", 0, 0)
+        return cls(stem, stages, hidden, min(max(scales, 1), MOST_SCALES), kinds)
 
 
 def _of_a_stage(name: str) -> bool:

@@ -174,7 +174,13 @@ def test_weights_of_ones_own(metric, images, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "widths", [Widths((4, 8), (8, 6, 4), 5, scales=2), Widths(hidden=3, scales=1), Widths((1, 1), (1,), 1, 6)]
+    "widths",
+    [
+        Widths((4, 8), (8, 6, 4), 5, scales=2),
+        Widths(hidden=3, scales=1),
+        Widths((1, 1), (1,), 1, 6),
+        Widths((4, 8), (8, 8), 4, kinds=3),
+    ],
 )
 def test_weights_of_other_widths(widths, images, tmp_path):
     with torch.random.fork_rng():
@@ -231,13 +237,27 @@ def test_packaged_weights_go_by_their_own_name(name, tmp_path):
         load_builtin("cpu", own)
 
 
+def test_what_is_typical_of_a_kind_is_added_by_its_probability(images):
+    torch.manual_seed(0)
+    with_kinds = BuiltinMetric(Widths((4, 8), (8, 8), 4, kinds=2)).eval()
+    plain = BuiltinMetric(Widths((4, 8), (8, 8), 4)).eval()
+    plain.load_state_dict({name: t for name, t in with_kinds.state_dict().items() if name in plain.state_dict()})
+    with torch.no_grad():
+        with_kinds.kind.weight.zero_()
+        with_kinds.kind.bias.copy_(torch.tensor([0.0, 1.0]))
+        with_kinds.typical.copy_(torch.tensor([-0.5, 2.0]))
+        added = torch.logit(with_kinds(images) / 100) - torch.logit(plain(images) / 100)
+    first = 1 / (1 + np.exp(1.0))
+    torch.testing.assert_close(added, torch.full((len(images),), -0.5 * first + 2 * (1 - first)), atol=1e-4, rtol=0)
+
+
 def test_the_file_is_small():
     file = resources.files("certiqa.metrics").joinpath("weights", builtin.WEIGHTS_FILE)
     assert len(file.read_bytes()) < 4_000_000
 
 
 def test_a_512_image_costs_at_most_one_and_a_half_gmac(metric):
-    total = sum(m.weight.numel() for m in metric.head if isinstance(m, nn.Linear))
+    total = sum(m.weight.numel() for m in metric.modules() if isinstance(m, nn.Linear))
 
     def count(module, _, out):
         nonlocal total
