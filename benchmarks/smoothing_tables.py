@@ -240,10 +240,11 @@ def published() -> str:
         for name, d in data.items():
             c = d["config"]
             losses = ", ".join(f"{loss} {c[loss]:g}" for loss in ("mse", "target", "ranking") if c[loss])
+            before = ", from its weights of before" if d.get("start") == name else ""
             yield (
                 f"| `{name}` | {d['parameters'] / 1e6:.2f} M | {d['mac_per_pixel']:.0f} | {d['bytes'] / 1e6:.2f} MB | "
                 f"{losses} | {c['sigma'][0]:g} to {c['sigma'][1]:g} | "
-                f"{d['steps']} x {c['batch']} windows of {c['crop']} | `{d['sha256'][:16]}` |"
+                f"{d['steps']} x {c['batch']} windows of {c['crop']}{before} | `{d['sha256'][:16]}` |"
             )
 
     return _table(

@@ -211,6 +211,7 @@ def main(argv: list[str]) -> None:
             "mac_per_pixel": mac_per_pixel(net),
             "seconds_of_the_last_command": seconds,
             "resumed_at": done.resumed_at,
+            "start": args.start if name == "dms-iqa" else None,
             "steps": done.steps,
             "validation": done.validation,
             "config": config.as_mapping(),
