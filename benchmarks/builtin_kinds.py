@@ -85,7 +85,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 def guess(metric: BuiltinMetric, path: Path) -> int:
     """The likeliest kind of a picture."""
     pixels = np.array(Image.open(path).convert("RGB"))
-    return int(metric.kind(metric.statistics(to_tensor(pixels[None]))).argmax())
+    image = to_tensor(pixels[None]).to(next(metric.parameters()).device)
+    return int(metric.kind(metric.statistics(image)).argmax())
 
 
 def main(argv: list[str]) -> None:
