@@ -8,7 +8,7 @@ SIGN = {"raise": 1, "lower": -1}
 SLOW = {
     "apgd": {"steps": 20},
     "madc": {"steps": 15},
-    "nes": {"queries": 126},
+    "nes": {"queries": 252},
     "perceptual": {"steps": 15},
     "pgd": {"steps": 15},
     "simba": {"queries": 90},
