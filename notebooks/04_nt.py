@@ -109,8 +109,8 @@ print(f"{len(pool)} pictures to train on; chelsea is kept apart")
 
 # %% [markdown]
 # `clean` is the same training without the penalty: what NT has to be compared with. lambda has a scale, which depends
-# on the range of the scores and on the loss. This one and the learning rate were picked among a few pairs, by looking at
-# these same pictures, because their effect shows in few steps: what follows shows how NT works, and proves nothing.
+# on the range of the scores and on the loss. This one and the learning rate were picked among a few pairs, by looking
+# at these same pictures, because their effect shows in few steps: what follows shows how NT works, and proves nothing.
 
 # %%
 common = {"crop": 128, "batch": 8, "steps": 60, "lr": 1e-4, "head_lr": 1.0, "power": 1, "seed": 0}
