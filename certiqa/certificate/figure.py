@@ -1,4 +1,4 @@
-"""The figure of a certificate: the interval against eps, and the sample it rests on."""
+"""The figure of a median certificate: the interval against eps, and the sample it rests on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from certiqa.certificate.certificate import Certificate
+    from certiqa.certificate.median import MedianCertificate
 
 __all__ = ["plot"]
 
 _INK, _BAND, _RANGE = "#1f3a5f", "#a9c6e6", "#e4e4e4"
 
 
-def plot(certificate: Certificate, axes: tuple[Axes, Axes] | None = None) -> Figure:
+def plot(certificate: MedianCertificate, axes: tuple[Axes, Axes] | None = None) -> Figure:
     """Left: score and certified interval against eps. Right: histogram of the n scores."""
     try:
         from matplotlib.figure import Figure
@@ -42,7 +42,7 @@ def plot(certificate: Certificate, axes: tuple[Axes, Axes] | None = None) -> Fig
     return figure
 
 
-def _draw_interval(certificate: Certificate, axes: Axes) -> None:
+def _draw_interval(certificate: MedianCertificate, axes: Axes) -> None:
     end = certificate.largest_eps()
     edge = 1.1 * end or certificate.sigma
     curve = certificate.curve(np.linspace(0.0, end, 257))
@@ -73,7 +73,7 @@ def _draw_interval(certificate: Certificate, axes: Axes) -> None:
     top.set_xlabel(f"PSNR of such an attack in dB (confidence {confidence_words(certificate.alpha)})", fontsize=9)
 
 
-def _draw_sample(certificate: Certificate, axes: Axes) -> None:
+def _draw_sample(certificate: MedianCertificate, axes: Axes) -> None:
     scores = certificate.scores[~np.isnan(certificate.scores)]
     axes.hist(scores, bins=min(60, max(10, len(scores) // 25)), orientation="horizontal", color=_BAND)
     axes.axhline(certificate.score, color=_INK, lw=1.6)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from certiqa.statistics.statements import Statement
 
-__all__ = ["Curve", "Interval", "Origin"]
+__all__ = ["Curve", "Floats", "Interval", "Origin"]
+
+Floats = npt.NDArray[np.float64]
 
 Origin = Literal["rank", "range", "unbounded", "not asked"]
 """Where an end comes from: an order statistic; the enforced range, because n is too small; nowhere, for the same reason

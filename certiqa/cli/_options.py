@@ -42,10 +42,10 @@ class Settings:
 
     def completed(self, metric: Any) -> Settings:
         """With the noise level and the resolution that the metric declares, where none were given."""
-        from certiqa import _checks as check
+        from certiqa.smoothing.declared import sigma_for
 
         declared = getattr(metric, "certified_sigma", None) is not None
-        sigma = check.sigma_or_declared(self.sigma, metric) if declared else self.level
+        sigma = sigma_for(metric, self.sigma) if declared else self.level
         return replace(self, sigma=sigma)
 
     @property

@@ -67,7 +67,7 @@ class Report:
         name = certificate.provenance.image
         lines = words.header_lines(certificate)
         if not self._shown:
-            lines.append(words.guarantee_words(certificate))
+            lines.append(certificate.guarantee_words())
         _say([*([""] if self._shown else []), *lines, ""], terminal)
         if terminal:
             _print_table(rows)
@@ -75,7 +75,7 @@ class Report:
             _say(words.table_lines(rows), terminal)
         _say([radius_words(certificate, tau) for tau in taus], terminal)
         self._shown.append(name)
-        for note in words.notes(certificate, rows):
+        for note in certificate.notes(rows):
             self._notes.setdefault(note, []).append(name)
 
     def finish(self, alpha: float) -> None:

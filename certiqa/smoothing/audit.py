@@ -67,7 +67,7 @@ class Finding:
 
 
 def audit(
-    base: BaseScore, noise: Noise, pixels: Tensor, *, batch_size: int, range_claimed: bool
+    base: BaseScore, noise: Noise, values: Tensor, *, batch_size: int, range_claimed: bool
 ) -> tuple[Finding, ...]:
     """Look for every hazard of the table; the findings that are only to be reported come back.
 
@@ -76,7 +76,7 @@ def audit(
     Args:
         base: f.
         noise: the noise that will be used; counters from AUDIT_COUNTER on are drawn.
-        pixels: (3,H,W) on the device that scores.
+        values: (3,H,W), or a front end's numbers (m,), on the device that scores.
         batch_size: never more images than this are scored together (with 1, scores cannot be coupled).
         range_claimed: whether the model itself claims to keep ``base.output_range``.
 
@@ -87,7 +87,7 @@ def audit(
     """
     findings = list(_train_mode(base))
     _refuse(findings)
-    noisy = noise.noisy(pixels, AUDIT_COUNTER, AUDIT_IMAGES, clip=base.clips_noise)
+    noisy = noise.noisy(values, AUDIT_COUNTER, AUDIT_IMAGES, clip=base.clips_noise)
     score = _Scorer(base, min(batch_size, AUDIT_IMAGES))
     with _global_random_states(), torch.no_grad():
         raw, found = _behaviour(score, noisy)
