@@ -28,7 +28,7 @@ class Settings:
     """
 
     sigma: float | None
-    n: int
+    n: int | None
     alpha: float
     side: Side
     seed: int | None
@@ -64,7 +64,7 @@ class Settings:
 
         return cls(
             sigma=None if given["sigma"] is None else check.check_sigma(given["sigma"]),
-            n=check.check_count(given["n"], "n", 1, "Try --n 2000."),
+            n=None if given["n"] is None else check.check_count(given["n"], "n", 1, "Try --n 2000."),
             alpha=check.check_alpha(given["alpha"]),
             side=check.check_side(given["side"]),
             seed=check.check_seed(given["seed"]),

@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 """Called with (scores done, scores in all) after every batch."""
 
 _PIXELS_PER_BATCH = {"cpu": 1 << 20, "cuda": 1 << 24}
-_ROWS_PER_BATCH = 1 << 13  # of numbers: their activations stay in the cache
+_ROWS_PER_BATCH = 1 << 11  # of numbers: their activations stay in the cache
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def test_automatic_batch_sizes():
     cpu = torch.device("cpu")
     assert automatic_batch_size((3, 512, 512), cpu) == 4
     assert automatic_batch_size((3, 8, 8), cpu) == 1024
-    assert automatic_batch_size((117,), cpu) == 8192
+    assert automatic_batch_size((117,), cpu) == 2048
     assert automatic_batch_size((1 << 30,), cpu) == 1
     assert automatic_batch_size((3, 10_000, 10_000), cpu) == 1
     assert automatic_batch_size((3, 512, 512), torch.device("cuda")) == 64
