@@ -13,9 +13,9 @@ from PIL import Image
 
 from certiqa import _checks as check
 from certiqa.certificate import Certificate
-from certiqa.certifiers import MedianCertifier
+from certiqa.certifiers import Certifier, LipschitzCertifier, MedianCertifier
 from certiqa.data.images import read_images
-from certiqa.errors import CertiqaError
+from certiqa.errors import CertiqaError, InputError
 from certiqa.frontends import FrontEnd
 from certiqa.smoothing.base import Denoiser, ScoreFn
 from certiqa.smoothing.sampler import Progress
@@ -40,6 +40,7 @@ class _Options(TypedDict, total=False):
     at: float | None
     resolution: int | tuple[int, int] | str | None
     front_end: FrontEnd | None
+    kind: str
 
 
 _OneImage = str | os.PathLike[str] | npt.NDArray[Any] | Image.Image
@@ -71,6 +72,7 @@ def certify(
     at: float | None = None,
     resolution: int | tuple[int, int] | str | None = None,
     front_end: FrontEnd | None = None,
+    kind: str = "median",
 ) -> Any:
     """Certify how far an attack can move a metric's smoothed score of an image.
 
@@ -107,6 +109,9 @@ def certify(
         front_end: what stands between the clean image and the noise (:mod:`certiqa.frontends`); ``resolution=192`` is
             short for ``Resize(192)``. Behind one that gives numbers, ``model`` is the head that scores them, (B,m) ->
             (B,). None: what the metric declares (``front_end``), else none.
+        kind: "median" (median smoothing), or "lipschitz": the worst case of the metric's head over the ball around the
+            front end's numbers, for heads that bound themselves. It draws no noise, never fails, and takes neither
+            sigma, n, seed nor at.
 
     Returns:
         A Certificate; for a tensor (B,3,H,W) a list of B. The statement of each fails with probability at most alpha:
@@ -124,22 +129,30 @@ def certify(
     >>> certificate.radius(tau=0.05) > 0.1
     True
     """
-    certifier = MedianCertifier.of(
-        model,
-        sigma,
-        n=n,
-        alpha=alpha,
-        side=side,
-        denoiser=denoiser,
-        output_range=output_range,
-        batch_size=batch_size,
-        device=device,
-        dtype=dtype,
-        seed=seed,
-        at=at,
-        resolution=resolution,
-        front_end=front_end,
-    )
+    certifier: Certifier
+    if check.check_choice(kind, "kind", ("median", "lipschitz")) == "lipschitz":
+        unused = {"sigma": sigma, "n": n, "denoiser": denoiser, "output_range": output_range, "seed": seed, "at": at}
+        for name, value in (unused | {"resolution": resolution}).items():
+            if value is not None:
+                raise InputError.of(name, "must not be given for kind='lipschitz', which draws nothing", value)
+        certifier = LipschitzCertifier.of(model, side=side, front_end=front_end)
+    else:
+        certifier = MedianCertifier.of(
+            model,
+            sigma,
+            n=n,
+            alpha=alpha,
+            side=side,
+            denoiser=denoiser,
+            output_range=output_range,
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype,
+            seed=seed,
+            at=at,
+            resolution=resolution,
+            front_end=front_end,
+        )
     check.check_progress(progress)
     pictures = read_images(image)
     for picture in pictures:

@@ -37,7 +37,8 @@ class Certificate(ABC):
     most ``tau(eps)``. Every eps is an l2 length in the pixels of the image as it was given, intensities in [0, 1],
     whatever front end stands before the score.
 
-    Certificates are made by :func:`certiqa.certify`. The kinds: :class:`~certiqa.certificate.MedianCertificate`.
+    Certificates are made by :func:`certiqa.certify`. The kinds:
+    :class:`~certiqa.certificate.MedianCertificate` and :class:`~certiqa.certificate.LipschitzCertificate`.
 
     Attributes:
         kind: name of the kind of proof, as JSON spells it.
@@ -54,6 +55,8 @@ class Certificate(ABC):
     """
 
     kind: ClassVar[str]
+    scored: ClassVar[str] = "score"
+    """What the intervals are of, in a word."""
 
     alpha: float
     side: Side

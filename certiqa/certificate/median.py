@@ -98,6 +98,7 @@ class MedianCertificate(Certificate):
     seed: int | None = field(default=None)
 
     kind: ClassVar[str] = "median"
+    scored: ClassVar[str] = "median"
 
     @property
     def n(self) -> int:

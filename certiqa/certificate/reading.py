@@ -113,7 +113,7 @@ def _front_end(data: dict[str, Any], shape: tuple[int, int, int], sigma: float) 
     )
 
 
-def checked_front_end(raw: Any, shape: tuple[int, int, int], sigma: float) -> SizedFrontEnd:
+def checked_front_end(raw: Any, shape: tuple[int, int, int], sigma: float | None) -> SizedFrontEnd:
     """The front end, made again from its parameters; what is stated of it at this size must be what it gives."""
     typed("front_end", raw, dict)
     stated = ("digest", "output_shape", "lipschitz", "grid", "step")
@@ -129,7 +129,7 @@ def checked_front_end(raw: Any, shape: tuple[int, int, int], sigma: float) -> Si
     return found
 
 
-def _sized(front_end: FrontEnd, shape: tuple[int, int, int], sigma: float) -> SizedFrontEnd:
+def _sized(front_end: FrontEnd, shape: tuple[int, int, int], sigma: float | None) -> SizedFrontEnd:
     if isinstance(front_end, Resize) and (min(shape) < 2 or not front_end.fits(*shape[1:])):
         raise ValueError("the front end must be a resize of an RGB image to a reasonable size")
     return SizedFrontEnd.of(front_end, *shape[1:], sigma)

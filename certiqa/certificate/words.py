@@ -22,6 +22,7 @@ __all__ = [
     "describe",
     "finite",
     "header_lines",
+    "headings",
     "outward",
     "range_words",
     "table_lines",
@@ -88,7 +89,7 @@ class Row:
         text = f"[{lower}, {upper}]"
         if interval.certified:
             return text
-        remedy = f"needs n >= {self.smallest_n}" if self.smallest_n else "no n does"
+        remedy = f"needs n >= {self.smallest_n}" if self.smallest_n else "no n does" if self.n else "beyond the bounds"
         if self.smallest_n and self.smallest_n <= self.n:
             remedy = "scores failed"
         return f"{text} {RANGE_ONLY if 'range' in (interval.lower_from, interval.upper_from) else 'unproved'}: {remedy}"
@@ -96,6 +97,11 @@ class Row:
 
 def _bound(tau: float, rests_on_range: bool) -> str:
     return f"{outward(tau, up=True)}{f' {RANGE_ONLY}' if rests_on_range else ''}"
+
+
+def headings(what: str) -> tuple[str, ...]:
+    """The headings of a table in which ``what``, "median" or "score", stays in intervals."""
+    return tuple(heading.replace("median", what) for heading in HEADINGS)
 
 
 def finite(value: float) -> float | None:
@@ -137,9 +143,9 @@ def confidence_words(alpha: float) -> str:
     return f"{100 * (1 - alpha):.12g} %" if alpha >= 1e-9 else f"1 - {alpha:g}"
 
 
-def table_lines(shown: list[Row]) -> list[str]:
-    """The rows under their headings, in columns as wide as they need to be."""
-    table = [HEADINGS, *(row.cells() for row in shown)]
+def table_lines(shown: list[Row], what: str = "median") -> list[str]:
+    """The rows under their headings, in columns as wide as they need to be; ``what`` stays in the intervals."""
+    table = [headings(what), *(row.cells() for row in shown)]
     widths = [max(len(line[i]) for line in table) for i in range(len(HEADINGS))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
 
@@ -183,4 +189,4 @@ def describe(certificate: Certificate) -> str:
     """The whole certificate as text of about twenty lines."""
     shown = certificate.rows()
     head = [*header_lines(certificate), certificate.guarantee_words()]
-    return "\n".join([*head, "", *table_lines(shown), "", *certificate.notes(shown)])
+    return "\n".join([*head, "", *table_lines(shown, certificate.scored), "", *certificate.notes(shown)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import time
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
@@ -12,21 +10,19 @@ import numpy as np
 import torch
 
 from certiqa import _checks as check
-from certiqa import _provenance as provenance
-from certiqa.certificate import Certificate, MedianCertificate, Provenance
+from certiqa.certificate import Certificate, MedianCertificate
 from certiqa.certifiers.fresh import USUAL_FRESH, fresh_scores
+from certiqa.certifiers.making import chosen_metric, identity_of, provenance_of
 from certiqa.certifiers.soundness import verdict
 from certiqa.certifiers.verdicts import Verdict
 from certiqa.data.images import Picture
 from certiqa.denoisers import registry as denoiser_registry
 from certiqa.errors import InputError, ModelOutputError
 from certiqa.frontends import FrontEnd, SizedFrontEnd
-from certiqa.metrics import registry
 from certiqa.smoothing.audit import AUDIT_IMAGES, Finding, audit
-from certiqa.smoothing.base import BaseScore, ScoreFn, is_out_of_memory, resolve_device, resolve_dtype
+from certiqa.smoothing.base import BaseScore, ScoreFn, is_out_of_memory, resolve_dtype
 from certiqa.smoothing.declared import count_for, front_end_for, scorer_behind, sigma_for
 from certiqa.smoothing.front_end_audit import audit_front_end
-from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
 from certiqa.smoothing.noise import fresh_seed, seed_commitment
 from certiqa.smoothing.recheck import recheck
 from certiqa.smoothing.sampler import Progress, ScoreSample, automatic_batch_size, sample_scores, smaller_batch
@@ -106,7 +102,7 @@ class MedianCertifier:
         }
         declared, key = check.check_output_range(output_range), check.check_seed(seed)
         front_end_for(None, front_end, resolution)
-        metric, where = _metric(model, device)
+        metric, where = chosen_metric(model, device)
         before = front_end_for(metric, front_end, resolution)
         if isinstance(denoiser, str):
             denoiser = denoiser_registry.load(denoiser, where)
@@ -120,12 +116,6 @@ class MedianCertifier:
             resolve_dtype(metric, dtype),
             len(before.output_shape(1 << 10, 1 << 10)) == 3,
         )
-        identity = {
-            "model": provenance.model_name(metric),
-            "model_sha256": provenance.model_sha256(metric),
-            "denoiser": None if denoiser is None else provenance.model_name(denoiser),
-            "denoiser_sha256": None if denoiser is None else provenance.model_sha256(denoiser),
-        }
         return cls(
             metric=metric,
             base=base,
@@ -134,7 +124,7 @@ class MedianCertifier:
             range_claimed=declared is None,
             device=where,
             seed=fresh_seed() if key is None else key,
-            identity=identity,
+            identity=identity_of(metric, denoiser),
             **checked,  # type: ignore[arg-type]
         )
 
@@ -180,7 +170,17 @@ class MedianCertifier:
             tv_slack=noise.tv_slack(view.front_end.dimension),
             assumptions=(noise.assumption,),
             method="median smoothing" if self.base.denoiser is None else "denoised median smoothing",
-            provenance=self._provenance(picture, sample, findings, seconds, view.front_end),
+            provenance=provenance_of(
+                picture,
+                view.front_end,
+                self.identity,
+                seconds,
+                dtype=str(self.base.dtype).removeprefix("torch."),
+                device=self.device,
+                batch_size=sample.batch_size,
+                seed_commitment=seed_commitment(self.seed),
+                findings=findings,
+            ),
             front_end=view.front_end,
             seed=self.seed,
         )
@@ -225,47 +225,6 @@ class MedianCertifier:
             else:
                 return found, batch
 
-    def _provenance(
-        self,
-        picture: Picture,
-        sample: ScoreSample,
-        findings: tuple[Finding, ...],
-        seconds: dict[str, float],
-        sized: SizedFrontEnd,
-    ) -> Provenance:
-        behind = () if sized.is_identity else (sized.front_end.words(picture.height, picture.width),)
-        return Provenance(
-            image=picture.name,
-            image_sha256=picture.sha256(),
-            file_sha256=picture.file_sha256,
-            image_notes=(*picture.notes, *behind),
-            seed_commitment=seed_commitment(self.seed),
-            dtype=str(self.base.dtype).removeprefix("torch."),
-            device=_device_words(self.device),
-            batch_size=sample.batch_size,
-            seconds={name: round(value, 4) for name, value in seconds.items()},
-            versions=provenance.versions(),
-            created=provenance.now(),
-            findings=tuple(f"[{f.hazard}] {f.message}" for f in findings),
-            **self.identity,  # type: ignore[arg-type]
-        )
-
-
-def _metric(model: Any, device: Any) -> tuple[ScoreFn, torch.device]:
-    if isinstance(model, MedianSmoothing | DenoisedMedianSmoothing):
-        rule = "must be the bare metric: certify() adds the noise itself"
-        raise InputError.of("model", rule, model, "Pass smooth.model, smooth.sigma and denoiser=smooth.denoiser.")
-    if isinstance(model, str):
-        chosen = resolve_device(None, device)
-        return registry.load(model, chosen), chosen
-    if isinstance(model, type):
-        rule = "must be the metric itself, not its class"
-        raise InputError.of("model", rule, model.__name__, f"Pass {model.__name__}(...).eval().")
-    if not callable(model):
-        rule = "must be callable, (B,3,H,W) images in [0, 1] -> (B,) scores, or the name of a metric"
-        raise InputError.of("model", rule, model, f"Known names: {', '.join(registry.names())}.")
-    return model, resolve_device(model, device)
-
 
 def _mostly_scored(sample: ScoreSample, picture: Picture, range_claimed: bool) -> None:
     failures = int(np.isnan(sample.scores).sum())
@@ -278,9 +237,3 @@ def _mostly_scored(sample: ScoreSample, picture: Picture, range_claimed: bool) -
             f"{sample.clamped} of {len(sample.scores)} scores of {picture.name} leave the range that the model claims "
             "to enforce. Pass output_range= to have them clamped."
         )
-
-
-def _device_words(device: torch.device) -> str:
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads of {os.cpu_count()})"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["subdivision"]
+__all__ = ["FINEST", "subdivision"]
 
 _STEPS_PER_SIGMA = 1 << 14
-_FINEST = 1 << 15  # 255 * 2**15 + 10 sigma in steps stays below 2**24: every value is a float32
+FINEST = 1 << 15  # 255 * 2**15 + 10 sigma in steps stays below 2**24: every value is a float32
 
 
 def subdivision(sigma: float) -> int:
@@ -18,6 +18,6 @@ def subdivision(sigma: float) -> int:
     [2048, 1024, 512, 256, 128]
     """
     k = 1
-    while 255 * sigma * k < _STEPS_PER_SIGMA and k < _FINEST:
+    while 255 * sigma * k < _STEPS_PER_SIGMA and k < FINEST:
         k *= 2
     return k

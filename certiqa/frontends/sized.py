@@ -21,7 +21,7 @@ import numpy as np
 
 from certiqa.errors import InputError, ModelOutputError
 from certiqa.frontends.base import FrontEnd
-from certiqa.frontends.grid import subdivision
+from certiqa.frontends.grid import FINEST, subdivision
 from certiqa.frontends.identity import Identity
 from certiqa.frontends.resize import Resize
 
@@ -53,8 +53,10 @@ class SizedFrontEnd:
     step: float
 
     @classmethod
-    def of(cls, front_end: FrontEnd, height: int, width: int, sigma: float) -> SizedFrontEnd:
+    def of(cls, front_end: FrontEnd, height: int, width: int, sigma: float | None) -> SizedFrontEnd:
         """For images of height x width, under noise of this sigma; a resize that changes nothing is no front end.
+
+        ``sigma=None``: no noise will come, the grid is the finest.
 
         Raises:
             InputError: sigma is not in the units of the front end, or a resize would be unreasonably large.
@@ -69,11 +71,11 @@ class SizedFrontEnd:
         shape = front_end.output_shape(height, width)
         if isinstance(front_end, Identity):
             return cls(front_end, shape, 1.0, 0.0, 0.0)
-        if len(shape) == 1 and sigma > _LARGEST_RMS_SIGMA:
+        if len(shape) == 1 and sigma is not None and sigma > _LARGEST_RMS_SIGMA:
             rule = f"must be at most {_LARGEST_RMS_SIGMA:g} behind the front end {front_end.name!r}"
             remedy = "Its numbers are RMS intensities: an attack of 42 dB moves them by .008."
             raise InputError.of("sigma", rule, sigma, remedy)
-        levels = 255 * subdivision(sigma)
+        levels = 255 * (FINEST if sigma is None else subdivision(sigma))
         eta = 2 * levels * front_end.rounding(height, width)  # values are at most ``levels`` steps; twice, to spare
         grid = math.sqrt(math.prod(shape)) / levels * (1 + 2 * eta)
         return cls(front_end, shape, front_end.lipschitz(height, width), grid * (1 + 1e-14), 1 / levels)

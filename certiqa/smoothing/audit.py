@@ -36,7 +36,7 @@ from certiqa.errors import AuditError, ModelOutputError
 from certiqa.smoothing.base import BaseScore
 from certiqa.smoothing.noise import Noise
 
-__all__ = ["AUDIT_COUNTER", "AUDIT_IMAGES", "NEGLIGIBLE", "NUMERICS", "Finding", "audit"]
+__all__ = ["AUDIT_COUNTER", "AUDIT_IMAGES", "NEGLIGIBLE", "NUMERICS", "Finding", "audit", "check_modes"]
 
 AUDIT_COUNTER = 1 << 62
 """First noise counter of the audit: far above any sample's, so that no audited score is ever part of a certificate."""
@@ -85,7 +85,7 @@ def audit(
         ModelOutputError: wrong shape or device, or not finite.
         ModelError: the model raised.
     """
-    findings = list(_train_mode(base))
+    findings = list(_train_mode(("model", base.model), ("denoiser", base.denoiser)))
     _refuse(findings)
     noisy = noise.noisy(values, AUDIT_COUNTER, AUDIT_IMAGES, clip=base.clips_noise)
     score = _Scorer(base, min(batch_size, AUDIT_IMAGES))
@@ -146,8 +146,13 @@ def _refuse(findings: list[Finding]) -> None:
         raise AuditError(f"The model is not fit to be smoothed: {text}", tuple(f.hazard for f in refused))
 
 
-def _train_mode(base: BaseScore) -> Iterator[Finding]:
-    for role, part in (("model", base.model), ("denoiser", base.denoiser)):
+def check_modes(model: object) -> None:
+    """Raise AuditError if a part of the model is in train mode."""
+    _refuse(list(_train_mode(("model", model))))
+
+
+def _train_mode(*parts: tuple[str, object]) -> Iterator[Finding]:
+    for role, part in parts:
         module = part if isinstance(part, nn.Module) else getattr(part, "__self__", None)
         if isinstance(module, nn.Module):
             names = [name or type(module).__name__ for name, m in module.named_modules() if m.training]
