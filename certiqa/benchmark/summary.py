@@ -118,7 +118,7 @@ def _in_order(subjects: list[Json], config: Config, metric: str) -> list[Json]:
     def place(one: Json) -> tuple[int, int]:
         own = sigmas[
             one["defence"]
-        ]  # the sigma that a metric declares is not among them, and is its defence's only one
+        ]  # without the sigma that a metric declares, its only one
         return names.index(one["defence"]), own.index(one["sigma"]) if one["sigma"] in own else 0
 
     return sorted(mine, key=place)

@@ -320,8 +320,7 @@ def test_a_metric_with_a_front_end_of_its_own_is_a_row_like_any_other(given, mod
     found = rows_by(ran.comparison)
     assert {("undefended", None), ("energies", 0.004), ("more noise", 0.02)} < set(found)
     row = found["energies", 0.004]
-    assert row.forwards == 4096
-    assert row.resolution is None
+    assert (row.draws, row.resolution) == (4096, None)
     made = [record for _, record in Folder(tmp_path).records()]
     records = [one for one in made if one["what"] == "certificate" and one["sigma"] == 0.004]
     assert {record["certificate"]["n"] for record in records} == {3000}
