@@ -68,6 +68,7 @@ _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
     "builtin-at": _lazy("certiqa.metrics.builtin_at"),
     "builtin-certified": _lazy("certiqa.metrics.builtin_certified"),
+    "builtin-energy": _lazy("certiqa.metrics.builtin_energy"),
     "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
     "builtin-nt": _lazy("certiqa.metrics.builtin_nt"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
