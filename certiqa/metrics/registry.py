@@ -67,8 +67,8 @@ def _lazy(module: str) -> _Entry:
 _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
     "builtin-at": _lazy("certiqa.metrics.builtin_at"),
-    "builtin-noise-192": _lazy("certiqa.metrics.builtin_noise_192"),
     "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
+    "builtin-noise-192": _lazy("certiqa.metrics.builtin_noise_192"),
     "builtin-nt": _lazy("certiqa.metrics.builtin_nt"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
 }
