@@ -1,0 +1,1 @@
+"""Heads: what scores the numbers of a front end."""
