@@ -37,11 +37,14 @@ class Settings:
     device: str | None
     dtype: str
     resolution: int | tuple[int, int] | str | None
+    kind: str
     sizes: tuple[Eps, ...]
     taus: tuple[float, ...]
 
     def completed(self, metric: Any) -> Settings:
-        """With the noise level and the resolution that the metric declares, where none were given."""
+        """With the noise level that the metric declares, where none was given and one is needed."""
+        if self.kind == "lipschitz":
+            return self
         from certiqa.smoothing.declared import sigma_for
 
         declared = getattr(metric, "certified_sigma", None) is not None
@@ -73,6 +76,7 @@ class Settings:
             device=given["device"],
             dtype=given["dtype"],
             resolution=_checked_resolution(given["resolution"]),
+            kind=check.check_choice(given["kind"], "kind", ("median", "lipschitz")),
             sizes=tuple(Eps.parse(text) for text in sizes),
             taus=tuple(check.check_tau(tau) for tau in taus),
         )
