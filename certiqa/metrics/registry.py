@@ -15,6 +15,7 @@ from certiqa._device import device_here
 from certiqa.errors import InputError, MissingExtraError, UnknownNameError
 from certiqa.metrics.card import MetricCard
 from certiqa.metrics.facts import bind, stated
+from certiqa.metrics.head_file import head_metric_card, is_head, load_head
 from certiqa.metrics.tuned import ENDING, load_tuned, tuned_metric_card
 
 __all__ = ["Family", "Loader", "card", "families", "list_metrics", "load", "names", "register", "unregister"]
@@ -161,7 +162,7 @@ def card(name: str) -> MetricCard:
     (0.0, 100.0)
     """
     if name.endswith(ENDING):
-        return tuned_metric_card(name)
+        return head_metric_card(name) if is_head(name) else tuned_metric_card(name)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _FAMILIES:
         return _family(prefix).card(rest)
@@ -175,7 +176,7 @@ def load(
 
     Args:
         name: "builtin", "builtin-noise-192", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
-            path of a .safetensors file that certiqa train defense wrote.
+            path of a .safetensors file that certiqa train defense or certiqa train head wrote.
         device: a torch device.
         weights: a weight file that replaces the published weights; needed where nothing is published that certiqa could
             load by itself (the card's ``needs_weights``).
@@ -191,7 +192,7 @@ def load(
     """
     device = device_here(device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu"))
     if name.endswith(ENDING):
-        return load_tuned(name, device, weights)
+        return load_head(name, device, weights) if is_head(name) else load_tuned(name, device, weights)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _FAMILIES:
         return _family(prefix).load(rest, device, weights)
