@@ -208,7 +208,7 @@ def _draws(metric: Any) -> bool:
     from certiqa.purifications import Purification
 
     while isinstance(metric, Purification):
-        if metric.facts.random and metric.options.get("seed") is None:
+        if metric.purification.random and metric.options.get("seed") is None:
             return True
         metric = metric.metric
     return False
