@@ -42,9 +42,10 @@ class Settings:
 
     def completed(self, metric: Any) -> Settings:
         """With the noise level and the resolution that the metric declares, where none were given."""
+        from certiqa._facts import facts_of
         from certiqa.smoothing.declared import sigma_for
 
-        declared = getattr(metric, "certified_sigma", None) is not None
+        declared = facts_of(metric).certified_sigma is not None
         sigma = sigma_for(metric, self.sigma) if declared else self.level
         return replace(self, sigma=sigma)
 
