@@ -143,7 +143,7 @@ class LipschitzCertifier:
 
     def _radii(self, sized: SizedFrontEnd, picture: Picture) -> Floats:
         eps = [eps_from_psnr(decibel, picture.dimension) for decibel in _PSNR]
-        return np.array([0.0, sized.behind(0.0), *(sized.behind(one) for one in eps)])
+        return np.unique([0.0, sized.behind(0.0), *(sized.behind(one) for one in eps)])
 
 
 def _frozen(values: Floats) -> Floats:

@@ -25,7 +25,7 @@ _AXIS = math.pi / 12  # within 15 degrees of an axis of the frequency plane: hor
 
 def _colours() -> Floats:
     rows = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
-    matrix = rows / np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
+    matrix: Floats = rows / np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
     matrix.setflags(write=False)
     return matrix
 
@@ -44,7 +44,7 @@ def dct_matrix(length: int) -> Floats:
     True
     """
     turns = np.outer(np.arange(length), 2 * np.arange(length) + 1) % (4 * length)
-    matrix = np.cos(turns * (math.pi / (2 * length))) * math.sqrt(2 / length)
+    matrix: Floats = np.cos(turns * (math.pi / (2 * length))) * math.sqrt(2 / length)
     matrix[0] = 1 / math.sqrt(length)
     matrix.setflags(write=False)
     return matrix

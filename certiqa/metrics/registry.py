@@ -67,8 +67,8 @@ def _lazy(module: str) -> _Entry:
 _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
     "builtin-at": _lazy("certiqa.metrics.builtin_at"),
-    "builtin-certified": _lazy("certiqa.metrics.builtin_certified"),
     "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
+    "builtin-noise-192": _lazy("certiqa.metrics.builtin_noise_192"),
     "builtin-nt": _lazy("certiqa.metrics.builtin_nt"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
 }
@@ -106,6 +106,9 @@ def register(card: MetricCard, loader: Loader) -> None:
         raise InputError.of("card.name", "must be a name that is not taken", card.name, "Choose another name.")
     stated(card, "card")
     _METRICS[card.name] = _Entry(lambda: card, lambda device, weights: bind(card, loader(device, weights)))
+
+
+_RENAMED = {"builtin-certified": "builtin-noise-192"}
 
 
 def unregister(name: str) -> None:
@@ -171,7 +174,7 @@ def load(
     """A metric by name: eval mode, parameters frozen, on ``device`` (default: a GPU if there is one, else the CPU).
 
     Args:
-        name: "builtin", "builtin-certified", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
+        name: "builtin", "builtin-noise-192", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
             path of a .safetensors file that certiqa train defense wrote.
         device: a torch device.
         weights: a weight file that replaces the published weights; needed where nothing is published that certiqa could
@@ -196,6 +199,8 @@ def load(
 
 
 def _entry(name: str) -> _Entry:
+    if name in _RENAMED:
+        raise UnknownNameError(f"The model {name!r} is now called {_RENAMED[name]!r}: pass that.")
     if name not in _METRICS:
         error = UnknownNameError.among("model", name, (*_METRICS, *(f"{prefix}:NAME" for prefix in _FAMILIES)))
         others = [f"{prefix}:{name}" for prefix in _FAMILIES if name in (_names_of(prefix) or ())]
