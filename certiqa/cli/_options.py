@@ -43,11 +43,12 @@ class Settings:
 
     def completed(self, metric: Any) -> Settings:
         """With the noise level that the metric declares, where none was given and one is needed."""
-        if self.kind == "lipschitz":
-            return self
+        from certiqa._facts import facts_of
         from certiqa.smoothing.declared import sigma_for
 
-        declared = getattr(metric, "certified_sigma", None) is not None
+        if self.kind == "lipschitz":
+            return self
+        declared = facts_of(metric).certified_sigma is not None
         sigma = sigma_for(metric, self.sigma) if declared else self.level
         return replace(self, sigma=sigma)
 
