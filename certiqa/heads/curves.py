@@ -81,4 +81,5 @@ class Curves:
         such a quantity, and the sum of m of them is off by m u more.
         """
         m, pieces = self.slope.shape
-        return (8 * (pieces + 2) + m) * 2 * _UNIT * 2 * _BOX * float(self.steepest().sum())
+        steps = 8 * (pieces + 2) + m
+        return float(steps * 2 * _UNIT * 2 * _BOX * self.steepest().sum())
