@@ -1,4 +1,4 @@
-"""What a certificate of "builtin-energy" costs: computing time, memory, JSON; against the bare metric and noise on pixels.
+"""What a certificate of "builtin-energy" costs: time, memory, JSON; against the bare metric and noise on pixels.
 
     python benchmarks/energy_cost.py [--threads 2] [--out benchmarks/results/energy_cost.json]
 
@@ -76,10 +76,9 @@ def main() -> None:
         with torch.no_grad():
             times["bare"].append(seconds(lambda: builtin(tensor)))
         times["certificate"].append(seconds(lambda: certiqa.certify(energy, image, seed=1)))
-        few = options.few
-        times["pixels"].append(seconds(lambda: certiqa.certify(builtin, image, 0.12, n=few, device="cpu")) / few)
+        times["pixels"].append(seconds(lambda: certiqa.certify(builtin, image, 0.12, n=options.few, device="cpu")))
     found = {name: statistics.median(values[1:]) for name, values in times.items()}
-    pixels = found["pixels"] * certificate.n
+    pixels = found["pixels"] * certificate.n / options.few
     result = {
         "image": f"{options.side}x{options.side}",
         "n": certificate.n,

@@ -1,6 +1,7 @@
 """What the package promises about itself: names, imports, documentation, manners."""
 
 import ast
+import dataclasses
 import doctest
 import importlib
 import inspect
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import certiqa
+from certiqa._facts import MetricFacts
 
 PACKAGE = Path(certiqa.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -262,6 +264,32 @@ def test_manners(path):
     assert not {"eval", "exec", "pickle.load"} & calls(tree)
     assert not unsafe_loads(tree)
     assert path.startswith("cli/") or "print" not in calls(tree)
+
+
+def asked_facts(tree):
+    """Lines that ask an object for a fact of a metric by getattr or hasattr, which certiqa/_facts.py alone may do."""
+    names = {one.name for one in dataclasses.fields(MetricFacts)} | {"facts"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("getattr", "hasattr", "attrgetter"):
+            yield from (node.lineno for one in node.args if isinstance(one, ast.Constant) and one.value in names)
+
+
+def test_facts_are_read_in_one_place():
+    assert list(asked_facts(TREES["_facts.py"])), "the test can fail"
+    found = {path: list(asked_facts(tree)) for path, tree in TREES.items() if path != "_facts.py"}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_fact_that_is_asked_for_elsewhere_is_found():
+    text = """
+getattr(metric, "min_size", 1)
+getattr(metric, name)
+metric.min_size
+hasattr(metric, "front_end")
+getattr(metric, "head", None)
+builtins.getattr(self.metric, "certified_sigma", None)
+"""
+    assert sorted(asked_facts(ast.parse(text))) == [2, 5, 7]
 
 
 def test_manners_can_be_found_wanting():

@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from certiqa._facts import facts_of
 from certiqa.benchmark.config import NT_TEST, Config, Data, DefenceEntry
 from certiqa.benchmark.distorted_samples import NAME, distorted_samples
 from certiqa.benchmark.subject import Subject
 from certiqa.data.sets.dataset import DataSet
 from certiqa.errors import CertiqaError, InputError
+from certiqa.smoothing.declared import sigma_for
 from certiqa.trial.chosen import Chosen, chosen
 from certiqa.trial.defence import Defence
 from certiqa.trial.defended import Defended, defended, device_of
 
 __all__ = ["Opened", "opened"]
 
+_HEAD_DRAWS = 4096
+"""Scores that a deployed median is of, at least, behind a front end of numbers."""
 _OUTSIDE = ("source", "substitute", "pattern")
 """Options of attacks that are a metric or a file."""
 
@@ -129,8 +133,8 @@ def opened(
                 weights = entry.weights_for(name)
                 if weights is None:
                     continue
-                for sigma in (entry.sigmas or config.sigmas) if entry.smooth else (None,):
-                    what = f"defence {entry.name!r} of {name!r}"
+                what = f"defence {entry.name!r} of {name!r}"
+                for sigma in _tried(problems, what, loader.sigmas, weights, entry, config) or ():
                     one = _tried(problems, what, loader.subject, name, weights, entry, sigma, config, stack, told)
                     if one is None:
                         break
@@ -172,6 +176,15 @@ class _Loader:
         metric = self.metric(name)
         return stack.enter_context(defended(metric, device_of(metric), plain))
 
+    def sigmas(self, weights: str, entry: DefenceEntry, config: Config) -> tuple[float | None, ...]:
+        """The noise levels of a row: its own, else that of a metric with its own front end, else the config's."""
+        if not entry.smooth:
+            return (None,)
+        metric = self.metric(weights)
+        if entry.sigmas is None and not entry.purify and facts_of(metric).front_end is not None:
+            return (sigma_for(metric, None),)
+        return entry.sigmas or config.sigmas
+
     def subject(
         self,
         name: str,
@@ -185,11 +198,14 @@ class _Loader:
         from certiqa.purifications import parse
 
         metric = self.metric(weights)
+        draws = config.agreement.draws
+        if not (entry.purify or facts_of(metric).scores_pictures):  # a pass of the head costs next to nothing
+            draws = max(draws, _HEAD_DRAWS)
         defence = Defence(
             purify=tuple(parse(text) for text in entry.purify),
             sigma=sigma,
             denoiser=entry.denoiser,
-            n=config.agreement.draws,
+            n=draws,
             samples=config.attacks.samples,
             seed=config.seed,
             resolution=entry.resolution,
@@ -199,7 +215,7 @@ class _Loader:
         if sigma is not None and _draws(found.metric):
             rule = "must give one score for one image, to be smoothed; this draws random numbers"
             raise InputError.of("smooth", rule, found.name, "Give the purification a seed, or leave out smooth.")
-        more = {"defence": defence.to_dict(), "draws": config.agreement.draws}
+        more = {"defence": defence.to_dict(), "draws": draws}
         return Subject.of(name, entry, sigma, found, more)
 
 
@@ -208,7 +224,7 @@ def _draws(metric: Any) -> bool:
     from certiqa.purifications import Purification
 
     while isinstance(metric, Purification):
-        if metric.facts.random and metric.options.get("seed") is None:
+        if metric.purification.random and metric.options.get("seed") is None:
             return True
         metric = metric.metric
     return False

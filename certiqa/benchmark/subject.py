@@ -78,6 +78,11 @@ class Subject:
         return self.entry.kind_for(self.metric)
 
     @property
+    def cheap(self) -> bool:
+        """Whether noise meets a front end's numbers, so that a score under noise costs a pass of the head alone."""
+        return self.sigma is not None and not self.defended.facts.scores_pictures
+
+    @property
     def label(self) -> str:
         """For messages: the defence, its sigma, and the metric."""
         noise = "" if self.sigma is None else f", sigma {self.sigma:g},"

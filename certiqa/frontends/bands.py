@@ -25,7 +25,7 @@ _AXIS = math.pi / 12  # within 15 degrees of an axis of the frequency plane: hor
 
 def _colours() -> Floats:
     rows = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
-    matrix = rows / np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
+    matrix: Floats = rows / np.sqrt(np.square(rows).sum(axis=1, keepdims=True))
     matrix.setflags(write=False)
     return matrix
 
@@ -34,7 +34,7 @@ COLOURS = _colours()
 """RGB to luma, red minus blue, and red and blue minus twice green: an orthonormal rotation, (3, 3)."""
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def dct_matrix(length: int) -> Floats:
     """The orthonormal DCT-II of one axis: float64 (length, length), read-only.
 
@@ -44,7 +44,7 @@ def dct_matrix(length: int) -> Floats:
     True
     """
     turns = np.outer(np.arange(length), 2 * np.arange(length) + 1) % (4 * length)
-    matrix = np.cos(turns * (math.pi / (2 * length))) * math.sqrt(2 / length)
+    matrix: Floats = np.cos(turns * (math.pi / (2 * length))) * math.sqrt(2 / length)
     matrix[0] = 1 / math.sqrt(length)
     matrix.setflags(write=False)
     return matrix
@@ -61,7 +61,7 @@ def dct_error(length: int) -> float:
     return (length + 40) * math.sqrt(length) * _UNIT * (1 + 1e-6)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def band_of(height: int, width: int, rings: int, orientations: int, signed: int) -> Labels:
     """The band of every coefficient of a height x width DCT: (height, width), read-only.
 

@@ -54,8 +54,8 @@ class Energies:
     the l2 norm of each band (:func:`certiqa.frontends.bands.band_of`) of all the others, divided by
     sqrt(3 height width) of the transformed picture. The squares of the numbers add up to its mean square.
 
-    By the reverse triangle inequality | ||P x|| - ||P(x + d)|| | <= ||P d||; the bands are disjoint sets of coefficients
-    of one orthonormal transform, so all numbers together are 1-Lipschitz before the division (docs/heads.md).
+    By the reverse triangle inequality | ||P x|| - ||P(x + d)|| | <= ||P d||; the bands are disjoint sets of
+    coefficients of one orthonormal transform, so all numbers together are 1-Lipschitz before the division.
 
     Args:
         side: the shorter side above which an image is reduced first, in pixels, from 64.

@@ -15,6 +15,7 @@ from certiqa._device import device_here
 from certiqa.errors import InputError, MissingExtraError, UnknownNameError
 from certiqa.metrics.card import MetricCard
 from certiqa.metrics.facts import bind, stated
+from certiqa.metrics.head_file import head_metric_card, is_head, load_head
 from certiqa.metrics.tuned import ENDING, load_tuned, tuned_metric_card
 
 __all__ = ["Family", "Loader", "card", "families", "list_metrics", "load", "names", "register", "unregister"]
@@ -67,8 +68,8 @@ def _lazy(module: str) -> _Entry:
 _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
     "builtin-at": _lazy("certiqa.metrics.builtin_at"),
-    "builtin-certified": _lazy("certiqa.metrics.builtin_certified"),
     "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
+    "builtin-noise-192": _lazy("certiqa.metrics.builtin_noise_192"),
     "builtin-nt": _lazy("certiqa.metrics.builtin_nt"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
 }
@@ -104,8 +105,11 @@ def register(card: MetricCard, loader: Loader) -> None:
         raise InputError.of("card.name", rule, card.name, "Choose another name.")
     if card.name in _METRICS:
         raise InputError.of("card.name", "must be a name that is not taken", card.name, "Choose another name.")
-    stated(card, card.input.min_size, "card")
+    stated(card, "card")
     _METRICS[card.name] = _Entry(lambda: card, lambda device, weights: bind(card, loader(device, weights)))
+
+
+_RENAMED = {"builtin-certified": "builtin-noise-192"}
 
 
 def unregister(name: str) -> None:
@@ -158,7 +162,7 @@ def card(name: str) -> MetricCard:
     (0.0, 100.0)
     """
     if name.endswith(ENDING):
-        return tuned_metric_card(name)
+        return head_metric_card(name) if is_head(name) else tuned_metric_card(name)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _FAMILIES:
         return _family(prefix).card(rest)
@@ -171,8 +175,8 @@ def load(
     """A metric by name: eval mode, parameters frozen, on ``device`` (default: a GPU if there is one, else the CPU).
 
     Args:
-        name: "builtin", "builtin-certified", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
-            path of a .safetensors file that certiqa train defense wrote.
+        name: "builtin", "builtin-noise-192", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
+            path of a .safetensors file that certiqa train defense or certiqa train head wrote.
         device: a torch device.
         weights: a weight file that replaces the published weights; needed where nothing is published that certiqa could
             load by itself (the card's ``needs_weights``).
@@ -188,7 +192,7 @@ def load(
     """
     device = device_here(device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu"))
     if name.endswith(ENDING):
-        return load_tuned(name, device, weights)
+        return load_head(name, device, weights) if is_head(name) else load_tuned(name, device, weights)
     prefix, colon, rest = name.partition(":")
     if colon and prefix in _FAMILIES:
         return _family(prefix).load(rest, device, weights)
@@ -196,6 +200,8 @@ def load(
 
 
 def _entry(name: str) -> _Entry:
+    if name in _RENAMED:
+        raise UnknownNameError(f"The model {name!r} is now called {_RENAMED[name]!r}: pass that.")
     if name not in _METRICS:
         error = UnknownNameError.among("model", name, (*_METRICS, *(f"{prefix}:NAME" for prefix in _FAMILIES)))
         others = [f"{prefix}:{name}" for prefix in _FAMILIES if name in (_names_of(prefix) or ())]
