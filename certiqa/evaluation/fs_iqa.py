@@ -92,7 +92,7 @@ def largest_singular_value(features: Map, image: Tensor, *, iterations: int = 50
 
     generator = torch.Generator().manual_seed(seed)
     image = image.detach().contiguous()  # an expanded tensor shares its memory, which jvp refuses
-    direction = torch.randn(image.shape, generator=generator).to(image)
+    direction = torch.empty(image.shape).normal_(generator=generator).to(image)
     back = vjp(features, image)[1]
     value = 0.0
     for _ in range(iterations):
@@ -172,7 +172,7 @@ def noisy_scores(features: Map, head: Map, image: Tensor, sigma: float, n: int, 
         generator = torch.Generator().manual_seed(seed)
         scores = []
         for begin in range(0, n, 1000):
-            noise = torch.randn(min(1000, n - begin), clean.shape[1], generator=generator).to(clean)
+            noise = torch.empty(min(1000, n - begin), clean.shape[1]).normal_(generator=generator).to(clean)
             scores.append(head(clean + sigma * noise))
         found = torch.cat(scores).double()
     if found.shape != (n,):
