@@ -12,7 +12,7 @@ from certiqa.frontends.sized import SizedFrontEnd
 from certiqa.statistics.percentile import shifted_level
 from certiqa.statistics.statements import band_confidence, interval_ranks, median_rank, median_ranks
 from learned_training.network import Head, Maps
-from learned_training.pictures import Part, whole
+from learned_training.pictures import Part, Shifting, whole
 
 __all__ = ["DECIBELS", "certified", "law", "numbers_of", "rho", "views_of"]
 
@@ -33,18 +33,11 @@ def numbers_of(maps: Maps, part: Part) -> Tensor:
 
 @torch.no_grad()
 def views_of(maps: Maps, part: Part, views: int, seed: int = 7) -> tuple[Tensor, Tensor]:
-    """(views, pictures, m) and scores: phi of shifted and mirrored crops of whole pictures, the first one as it is."""
-    rng = np.random.default_rng(seed)
-    found = [numbers_of(maps, part)]
-    for _ in range(1, views):
-        images = [_moved(image, rng) for image in part.images]
-        found.append(numbers_of(maps, Part(images, part.scores, part.contents)))
-    return torch.stack(found), torch.from_numpy(part.scores).float()
-
-
-def _moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    top, left = (int(rng.integers(0, 21)) for _ in range(2))
-    return image[top:, ::-1][:, left:] if rng.random() < 0.5 else image[top:, left:]
+    """(views, pictures, m) and scores: phi of random windows of pictures, as the maps are trained on."""
+    maps.eval()
+    shifting = Shifting(part, np.random.default_rng(seed))
+    found = [torch.cat([maps(seen) for seen in shifting.view(64)]) for _ in range(views)]
+    return torch.stack(found), torch.from_numpy(shifting.scores).float()
 
 
 @torch.no_grad()

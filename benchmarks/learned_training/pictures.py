@@ -6,7 +6,7 @@ A cell is 16x16 pixels, 2x2 blocks. What is expensive is computed on a lattice o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -109,6 +109,13 @@ class Shifting:
             seen.append(self._window(index, strides))
             scores.append(self.scores[index])
         return Seen(*(torch.stack(one) for one in zip(*seen, strict=True))), torch.tensor(scores, dtype=torch.float32)
+
+    def view(self, count: int) -> Iterator[Seen]:
+        """One window of every picture, in order, in batches of so many."""
+        for first in range(0, len(self.images), count):
+            strides = STRIDES if self.rng.random() < 0.5 else STRIDES[::-1]
+            some = range(first, min(first + count, len(self.images)))
+            yield Seen(*(torch.stack(one) for one in zip(*(self._window(i, strides) for i in some), strict=True)))
 
     def _window(self, index: int, strides: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
         phase, blocks = int(self.rng.integers(len(self.means[index]))), self.size // BLOCK

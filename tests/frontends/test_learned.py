@@ -68,10 +68,10 @@ def test_gradient_ascent_never_exceeds_the_constant(size: tuple[int, int], kind:
         assert found <= phi.lipschitz(*size) * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("size", [(32, 64), (96, 128), (520, 552)], ids=str)
-def test_gradient_ascent_reaches_nine_tenths_of_the_constant(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "steps"), [((32, 64), 25), ((96, 128), 25), ((520, 552), 10)], ids=str)
+def test_gradient_ascent_reaches_nine_tenths_of_the_constant(size: tuple[int, int], steps: int) -> None:
     phi, x = Learned(), torch.from_numpy(picture(*size, "ramp"))[None]
-    best = max(steepest(phi, x, 1e-2, 25, seed) for seed in range(2))
+    best = steepest(phi, x, 1e-2, steps, 0)
     assert best >= 0.9 * phi.lipschitz(*size)
 
 
