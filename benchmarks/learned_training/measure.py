@@ -14,7 +14,7 @@ from certiqa.statistics.statements import band_confidence, interval_ranks, media
 from learned_training.network import Head, Maps
 from learned_training.pictures import Part, Shifting, whole
 
-__all__ = ["DECIBELS", "certified", "law", "numbers_of", "rho", "views_of"]
+__all__ = ["DECIBELS", "certified", "exact_numbers", "law", "numbers_of", "rho", "views_of"]
 
 DECIBELS = (48, 42, 36, 30)
 
@@ -70,23 +70,28 @@ def law(head: Head, z: Tensor, mos: np.ndarray, sigma: float, n: int = 4000, see
     return found
 
 
-def certified(head: Head, phi: Learned, part: Part, sigma: float, n: int, alpha: float = 1e-3) -> dict[str, object]:
+def exact_numbers(phi: Learned, part: Part) -> Tensor:
+    """(pictures, m): phi of whole pictures, computed in float64, as a certificate does."""
+    return torch.stack([torch.from_numpy(phi(image.transpose(2, 0, 1) / 255.0)).float() for image in part.images])
+
+
+def certified(
+    head: Head, phi: Learned, part: Part, numbers: Tensor, sigma: float, n: int, alpha: float = 1e-3
+) -> dict[str, object]:
     """What certificates of n samples say (drift, all eps at once, failing with probability alpha at most).
 
-    phi is computed in float64, eps counts in the pixels of the whole picture, and the grid's slack is added. The noise
-    is torch's; that of a certificate is exact on the grid, which does not change these figures.
+    ``numbers`` are phi's, computed in float64; eps counts in the pixels of the whole picture, and the grid's slack is
+    added. The noise is torch's; that of a certificate is exact on the grid, which does not change these figures.
     """
     medians, taus = [], {decibel: [] for decibel in DECIBELS}
     level = band_confidence(n, alpha, "both").attacked
     low, high = median_ranks(n, level)
     for index, image in enumerate(part.images):
-        values = image.transpose(2, 0, 1) / 255.0
-        z = torch.from_numpy(phi(values)).float()
         sized = SizedFrontEnd.of(phi, *image.shape[:2], sigma)
-        scores = np.concatenate([[0.0], samples(head, z[None], sigma, n, seed=index)[0], [100.0]])
+        scores = np.concatenate([[0.0], samples(head, numbers[index : index + 1], sigma, n, seed=index)[0], [100.0]])
         medians.append(scores[median_rank(n)])
         for decibel, found in taus.items():
-            r = sized.behind(rho(decibel) * np.sqrt(values.size)) / sigma
+            r = sized.behind(rho(decibel) * np.sqrt(image.size)) / sigma
             below, above = interval_ranks(n, r, level)
             found.append(max(scores[above] - scores[low], scores[high] - scores[below]))
     spread = float(np.std(medians))

@@ -119,7 +119,7 @@ class Maps(nn.Module):
         rotations = {"first": self.first, "coarse_first": self.coarse_first}
         rotations |= {f"deep{index}": one for index, one in enumerate(self.deep)}
         return {
-            name: round(float((one.matrix() - torch.eye(len(one.free))).norm()) / len(one.free) ** 0.5, 3)
+            name: round(float((one.matrix().detach() - torch.eye(len(one.free))).norm()) / len(one.free) ** 0.5, 3)
             for name, one in rotations.items()
         }
 
