@@ -52,11 +52,7 @@ def family(monkeypatch):
 
 def test_the_cards_of_everything_that_can_be_loaded_here(family):
     cards = metrics.list()
-    assert (
-        [card.name for card in cards]
-        == list(metrics.names())
-        == [*BUILTIN, "linearityiqa", "toy:grey"]
-    )
+    assert [card.name for card in cards] == list(metrics.names()) == [*BUILTIN, "linearityiqa", "toy:grey"]
     assert all(card.summary and card.licence for card in cards)
     assert json.loads(json.dumps([card.to_dict() for card in cards]))[0]["output_range"] == [0.0, 100.0]
 
