@@ -25,10 +25,11 @@ from torch import Tensor, nn
 import certiqa
 from certiqa._provenance import now, versions
 from certiqa.data.images import Picture, read_image
+from certiqa.frontends import Identity
 from certiqa.smoothing.base import BaseScore
 from certiqa.smoothing.noise import FloatNoise, fresh_seed, noise_key
 from certiqa.smoothing.sampler import sample_scores
-from certiqa.smoothing.select import noise_for, pixels_on
+from certiqa.smoothing.view import view_of
 from certiqa.statistics.statements import median_ranks
 
 Json = dict[str, Any]
@@ -87,8 +88,8 @@ def measured_median(model: nn.Module, image: Tensor, sigma: float, fresh: int) -
     """(median, low, high) of ``fresh`` scores under fresh noise; [low, high] misses the true median with 1e-6."""
     picture: Picture = read_image(image)
     base = BaseScore(model, None, sigma, (0.0, 100.0), torch.float32)
-    noise = noise_for(picture, sigma, fresh_seed())
-    sample = sample_scores(base, noise, pixels_on(picture, torch.device("cpu")), fresh, batch_size=128)
+    view = view_of(picture, Identity(), sigma, fresh_seed(), torch.device("cpu"))
+    sample = sample_scores(base, view.noise, view.values, fresh, batch_size=128)
     ordered = np.sort(sample.scores)
     k_low, k_high = median_ranks(fresh, 5e-7)
     return float(np.median(ordered)), float(ordered[k_low - 1]), float(ordered[k_high - 1])

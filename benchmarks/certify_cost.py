@@ -35,7 +35,7 @@ def bare_forward(sample: str, repeats: int) -> float:
     """Seconds per image of the bare model on a batch of the size that certify() chooses."""
     model = certiqa.metrics.load("builtin", "cpu")
     image = torch.from_numpy(read_image(certiqa.samples.path(sample)).as_float())
-    batch = automatic_batch_size(image.shape[1], image.shape[2], torch.device("cpu"))
+    batch = automatic_batch_size(image.shape, torch.device("cpu"))
     images = image.expand(batch, -1, -1, -1).contiguous()
     seconds = []
     with torch.no_grad():

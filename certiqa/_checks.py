@@ -29,7 +29,6 @@ __all__ = [
 ]
 
 LARGEST_SIGMA = 4.0
-NATIVE = "native"
 LARGEST_RESOLUTION = 4096
 LEAST_ALPHA = 1e-300  # what is left of it after it has been shared out must still be a normal float
 
@@ -55,18 +54,6 @@ def check_sigma(value: object) -> float:
         rule = f"must be at most {LARGEST_SIGMA:g}: it is in units of intensities in [0, 1], not of grey levels"
         raise InputError.of("sigma", rule, value, f"For grey levels of 255 pass sigma={sigma / 255:.4g}.")
     return sigma
-
-
-def sigma_or_declared(value: object, model: object) -> float:
-    """``value``, or if it is None what the model declares as ``certified_sigma``."""
-    return check_sigma(getattr(model, "certified_sigma", None) if value is None else value)
-
-
-def resolution_or_declared(value: object, model: object) -> int | tuple[int, int] | None:
-    """``value``, or if it is None what the model declares as ``certified_resolution``; None for "native"."""
-    if isinstance(value, str) and value == NATIVE:
-        return None
-    return check_resolution(getattr(model, "certified_resolution", None) if value is None else value)
 
 
 def check_alpha(value: object, name: str = "alpha") -> float:

@@ -40,8 +40,8 @@ import numpy as np
 from PIL import Image
 
 picture = Image.open(photo).convert("RGB")
-working = certificate.working
-small = np.asarray(picture.resize((working.width, working.height))) / 255
+_, height, width = certificate.front_end.output_shape
+small = np.asarray(picture.resize((width, height))) / 255
 noisy = (small + certificate.sigma * np.random.default_rng(0).standard_normal(small.shape)).clip(0, 1)
 
 figure, axes = plt.subplots(1, 2, figsize=(5, 1.9), dpi=72, layout="constrained")

@@ -14,10 +14,11 @@ from scipy import stats
 
 import certiqa
 from certiqa import MedianSmoothing
+from certiqa.data import resize
 from certiqa.data.images import read_image
-from certiqa.data.resize import Resize, axis_matrix
+from certiqa.data.resize import axis_matrix
 from certiqa.errors import ImageError, InputError
-from certiqa.smoothing.working import Working, grid_pixels
+from certiqa.frontends import Resize, SizedFrontEnd
 from certiqa.statistics.statements import median_ranks
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -45,7 +46,8 @@ def linear(images):
 def true_median(image, sigma=SIGMA):
     """<w, g(x)>, exactly: the law of f(g(x) + G) is symmetric around it."""
     picture = read_image(image)
-    return float((W.numpy() * grid_pixels(picture, SMALL, sigma)).sum()) * Working.of(SIZE, SMALL, sigma).step
+    sized = SizedFrontEnd.of(Resize(SMALL), *SIZE, sigma)
+    return float((W.numpy() * sized.apply(picture)).sum()) * sized.step
 
 
 def attacked(direction, eps):
@@ -84,23 +86,23 @@ def test_the_worst_attack_uses_up_the_bound_and_never_more():
 
 @pytest.mark.parametrize("factor", [0.5, 0.8])
 def test_a_norm_that_is_too_small_is_noticed(monkeypatch, factor):
-    honest = Resize.norm.fget
-    monkeypatch.setattr(Resize, "norm", property(lambda self: factor * honest(self)))
+    honest = resize.Resize.norm.fget
+    monkeypatch.setattr(resize.Resize, "norm", property(lambda self: factor * honest(self)))
     assert max(shares()) > 1 / factor * 0.85 > 1
 
 
 def test_no_attack_moves_the_true_median_by_more_than_the_theorem_says():
     """Exact medians, no sampling: the radius at work bounds the move, and the top singular vector attains it."""
-    working, base = Working.of(SIZE, SMALL, SIGMA), true_median(IMAGE)
+    sized, base = SizedFrontEnd.of(Resize(SMALL), *SIZE, SIGMA), true_median(IMAGE)
     random = np.random.default_rng(3)
     directions = [V, -V, *(torch.from_numpy(random.normal(size=(3, *SIZE))) for _ in range(20)), torch.ones(3, *SIZE)]
     for eps in (1e-4, 1e-3, 0.03, 0.3, 0.8):
         moves = [abs(true_median(attacked(d, eps)) - base) for d in directions]
-        assert max(moves) <= working.at_work(eps)
+        assert max(moves) <= sized.behind(eps)
         assert max(moves[2:]) <= max(moves[:2])
         if eps >= 0.03:  # beyond the grid
-            assert max(moves) >= 0.98 * working.norm * eps
-    assert abs(true_median(attacked(V, 0.3)) - base) > 1.01 * (0.9 * working.norm * 0.3 + working.grid)  # it can fail
+            assert max(moves) >= 0.98 * sized.lipschitz * eps
+    assert abs(true_median(attacked(V, 0.3)) - base) > 1.01 * (0.9 * sized.lipschitz * 0.3 + sized.grid)  # it can fail
 
 
 def test_coverage_of_one_declared_eps_at_its_worst():
@@ -108,7 +110,7 @@ def test_coverage_of_one_declared_eps_at_its_worst():
 
     False alarm: a binomial tail of 1e-6 (the seeds are fixed).
     """
-    eps = Working.of(SIZE, SMALL, SIGMA).at_original(1.0 * SIGMA)
+    eps = SizedFrontEnd.of(Resize(SMALL), *SIZE, SIGMA).before(1.0 * SIGMA)
     highest = true_median(attacked(V, eps))
     misses = 0
     for seed in range(60):
@@ -158,7 +160,7 @@ def under_attack(excess):
     sigma, model = 0.1, Blind()
     clean = torch.from_numpy(read_image(certiqa.samples.path("chelsea")).pixels[:, 100:148:2, 150:214:2].copy())
     certificate = certiqa.certify(model, clean, sigma, n=2000, seed=3, resolution=12, output_range=(0, 100))
-    assert (certificate.working.height, certificate.working.width) == (12, 16)
+    assert certificate.front_end.output_shape[1:] == (12, 16)
     eps = certificate.eps_for(1.0 * sigma)
     lower, upper = certificate.bounds(eps)
     guide = MedianSmoothing(model, sigma, n=32, resolution=12)
@@ -209,7 +211,7 @@ def test_the_images_own_size_is_no_resize(same, toys):
     image = (255 * IMAGE).round().byte()
     plain = certiqa.certify(toys.exact, image, 0.1, n=20, seed=1)
     certificate = certiqa.certify(toys.exact, image, 0.1, n=20, seed=1, resolution=same)
-    assert certificate.working is None
+    assert certificate.front_end.is_identity
     assert certificate.noise == "lattice-8bit"
     assert certificate.scores.tolist() == plain.scores.tolist()
     for eps in (0.0, 0.03, 0.11):
@@ -233,7 +235,8 @@ def test_the_model_and_the_denoiser_see_the_working_size(toys):
     certificate = certiqa.certify(model, IMAGE, 0.5, n=20, resolution=8, denoiser=denoiser)
     assert set(seen) == {((3, 8, 11), True)}
     assert certificate.method == "denoised median smoothing"
-    assert certificate.working == Working.of(SIZE, SMALL, 0.5)
+    assert certificate.front_end == SizedFrontEnd.of(certificate.front_end.front_end, *SIZE, 0.5)
+    assert certificate.front_end.output_shape == (3, *SMALL)
     assert certificate.shape == (3, *SIZE)
     assert certificate.dimension == 3 * 20 * 28
     assert certificate.noise == "lattice-fine"
@@ -254,7 +257,7 @@ def test_a_metric_too_large_for_the_resolution(toys):
 
 def test_upscaling_costs_what_it_must():
     certificate = certiqa.certify(lambda x: x.mean((1, 2, 3)), IMAGE, 0.1, n=500, seed=1, resolution=(40, 28))
-    assert certificate.working.norm > 1.3
+    assert certificate.front_end.lipschitz > 1.3
     plain = certiqa.certify(lambda x: x.mean((1, 2, 3)), IMAGE, 0.1, n=500, seed=1)
     assert certificate.largest_eps() < plain.largest_eps() / 1.3
 
@@ -262,5 +265,5 @@ def test_upscaling_costs_what_it_must():
 def test_batches_of_certificates(toys):
     pair = torch.stack([IMAGE, IMAGE.flip(-1)])
     one, other = certiqa.certify(toys.mean, pair, 0.1, n=20, seed=1, resolution=8)
-    assert one.working == other.working
+    assert one.front_end == other.front_end
     assert one.scores.tolist() != other.scores.tolist()

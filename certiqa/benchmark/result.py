@@ -240,7 +240,7 @@ class Example:
     image: str
     mos: float
     defence: str
-    sigma: float
+    sigma: float | None
     thumbnail: str | None
     score: float
     eps: tuple[float, ...]

@@ -14,6 +14,7 @@ from certiqa.benchmark.config import Config
 from certiqa.benchmark.result import Attacked, Banded, Certified, Cost, QualityLevel, Row
 from certiqa.benchmark.tau import certified_of
 from certiqa.certificate import Certificate
+from certiqa.certifiers.verdicts import Verdict
 from certiqa.data.splits import fold
 from certiqa.errors import InputError
 from certiqa.evaluation.averages import mean, spread
@@ -22,7 +23,6 @@ from certiqa.evaluation.changes import estimate_of
 from certiqa.evaluation.constant import constant_predictor
 from certiqa.evaluation.correlation import Estimate, agreement
 from certiqa.evaluation.robustness import Robustness, robustness_of
-from certiqa.evaluation.verdicts import Verdict
 from certiqa.evaluation.weighted import Statistic
 from certiqa.metrics.pairs import Floats
 

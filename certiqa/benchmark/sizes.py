@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from certiqa._checks import real
+from certiqa.certificate import Certificate, MedianCertificate
 from certiqa.errors import InputError
 from certiqa.trial.size import Eps
-
-if TYPE_CHECKING:
-    from certiqa.certificate import Certificate
 
 __all__ = ["Size"]
 
@@ -21,7 +18,7 @@ class Size:
 
     Attributes:
         text: as the config gives it.
-        of_sigma: so many sigma, in the picture that the noise is added to; None: see ``eps``.
+        of_sigma: so many sigma, behind the front end; None: see ``eps``.
         eps: in another unit.
     """
 
@@ -59,5 +56,8 @@ class Size:
     def length(self, certificate: Certificate) -> float:
         """The l2 length, in the pixels of the image as given."""
         if self.of_sigma is not None:
+            if not isinstance(certificate, MedianCertificate):
+                rule = f"must not be in sigma for certificates of kind {certificate.kind!r}, which have none"
+                raise InputError.of("at", rule, self.text)
             return certificate.eps_for(self.of_sigma * certificate.sigma)
         return 0.0 if self.eps is None else self.eps.length(certificate.dimension)

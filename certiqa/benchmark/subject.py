@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from certiqa.benchmark.sections import DefenceEntry
+from certiqa.frontends import Resize
 from certiqa.trial.defended import Defended, device_of
 
 __all__ = ["Subject"]
@@ -53,7 +54,8 @@ class Subject:
 
         deployed = defended.deployed
         denoiser = getattr(deployed, "denoiser", None) if sigma is not None else None
-        side = getattr(deployed, "resolution", None) if sigma is not None else None
+        front_end = deployed.front_end if sigma is not None else None
+        side = front_end.resolution if isinstance(front_end, Resize) else None
         device = device_of(defended.metric)
         inner = [score_identity(one, torch.float32, device) for one in (defended.metric, denoiser) if one is not None]
         digest = hashlib.sha256(json.dumps([defended.name, inner, more], sort_keys=True).encode()).hexdigest()
@@ -66,7 +68,7 @@ class Subject:
             identity=digest,
             metric_sha256=model_sha256(defended.metric),
             denoiser_sha256=None if denoiser is None else model_sha256(denoiser),
-            resolution=side if side is None or isinstance(side, int) else min(side),
+            resolution=min(side) if isinstance(side, tuple) else side,
             forwards=more["draws"] if sigma is not None else defended.draws,
         )
 

@@ -156,7 +156,7 @@ def _example(row: Row, record: Json, pictures: Callable[[str, str], Path | None]
         image=record["image"],
         mos=record["mos"],
         defence=row.defence,
-        sigma=certificate.sigma,
+        sigma=row.sigma,
         thumbnail=None if path is None else _thumbnail(path),
         score=certificate.score,
         eps=tuple(float(one) for one in curve.eps),

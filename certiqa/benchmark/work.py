@@ -5,27 +5,26 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 
-from certiqa._certify import certify
 from certiqa._provenance import now
 from certiqa.attacks import AttackResult, Budget
 from certiqa.benchmark.cells import Cell
 from certiqa.benchmark.folder import Folder, write_whole
 from certiqa.benchmark.opening import Opened
 from certiqa.benchmark.peak import Peak
+from certiqa.benchmark.subject import Subject
 from certiqa.certificate import Certificate
+from certiqa.certifiers import MedianCertifier
+from certiqa.certifiers.soundness import attack_length
 from certiqa.data.images import Picture, read_image
-from certiqa.errors import CertiqaError, ImageError, InputError, ModelOutputError
-from certiqa.evaluation.fresh import fresh_scores
-from certiqa.evaluation.soundness import attack_length, verdict
-from certiqa.smoothing.select import check_size
+from certiqa.errors import CertiqaError, ImageError, InputError
 from certiqa.statistics.percentile import psnr_db
 from certiqa.trial.defended import device_of, seed_for
 
@@ -58,7 +57,7 @@ class Worker:
         if known is not None:
             return known
         picture = self._picture(cell.record.path)
-        check_size(picture, cell.subject.defended.metric, cell.subject.resolution)
+        cell.subject.defended.check_size(picture)
         begin = time.perf_counter()
         found = self._works.get(cell.what, self._attacked)(cell, picture)
         record: Json = {
@@ -83,10 +82,13 @@ class Worker:
         return {"score": cell.subject.defended.score(_pixels(picture)), "peak_mb": peak.mebibytes()}
 
     def _certificate(self, cell: Cell, picture: Picture) -> Json:
-        config, subject = self._opened.config, cell.subject
-        made = certify(
+        named = replace(picture, name=cell.record.name)
+        return {"certificate": self._certifier(cell.subject).certify(named).to_dict()}
+
+    def _certifier(self, subject: Subject) -> MedianCertifier:
+        config = self._opened.config
+        return MedianCertifier.of(
             subject.defended.metric,
-            picture.pixels.transpose(1, 2, 0),
             subject.sigma,
             n=config.certificates.n,
             alpha=config.certificates.alpha,
@@ -95,7 +97,6 @@ class Worker:
             resolution=subject.entry.resolution,
             dtype=config.dtype,
         )
-        return {"certificate": made.to_dict()}
 
     def _attacked(self, cell: Cell, picture: Picture) -> Json:
         """Made on the undefended metric or on the defended one, and judged by scores that the attack never saw."""
@@ -121,12 +122,8 @@ class Worker:
         there = self.do(Cell("certificate", cell.data, cell.record, subject))
         certificate = Certificate.from_dict(there["certificate"])
         seed = seed_for(config.seed, f"fresh|{cell.key}")
-        metric, n = subject.defended.metric, config.attacks.fresh
-        fresh = fresh_scores(certificate, metric, stored, n, denoiser=subject.denoiser, seed=seed)
-        failures = int(np.isnan(fresh).sum())
-        if 2 * failures >= n:
-            raise ModelOutputError(f"{failures} of {n} fresh scores of the attacked image are NaN: there is no median.")
-        one = verdict(certificate, picture.pixels.transpose(1, 2, 0), stored, fresh)
+        attacked, n = read_image(stored), config.attacks.fresh
+        one = self._certifier(subject).judge(certificate, picture, attacked, seed=seed, n=n)
         return {"before": certificate.score, "after": one.median, "verdict": one.to_dict()}
 
     def _aim(self, cell: Cell, picture: Picture) -> str:

@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from certiqa.statistics.statements import Statement
 
-__all__ = ["Curve", "Interval", "Origin"]
+__all__ = ["Curve", "Floats", "Interval", "Origin"]
 
-Origin = Literal["rank", "range", "unbounded", "not asked"]
-"""Where an end comes from: an order statistic; the enforced range, because n is too small; nowhere, for the same reason
-without a range; or the certificate is one-sided and says nothing on this side beyond the range."""
+Floats = npt.NDArray[np.float64]
+
+Origin = Literal["rank", "bound", "range", "unbounded", "not asked"]
+"""Where an end comes from: an order statistic; a bound of the head; the enforced range, because neither reaches so far;
+nowhere, for the same reason without a range; or the certificate is one-sided and says nothing on this side."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,8 @@ class Interval:
 
     @property
     def certified(self) -> bool:
-        """Whether every end that was asked for is proved by the scores, not merely the range of the metric."""
-        return {self.lower_from, self.upper_from} <= {"rank", "not asked"}
+        """Whether every end that was asked for is proved, and is not merely that of the metric's range."""
+        return {self.lower_from, self.upper_from} <= {"rank", "bound", "not asked"}
 
 
 @dataclass(frozen=True)

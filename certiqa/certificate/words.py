@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import TYPE_CHECKING, Any
 
-from certiqa._counted import counted
 from certiqa.certificate.interval import Interval
 from certiqa.statistics import percentile
 
 if TYPE_CHECKING:
-    from certiqa.certificate.certificate import Certificate
-    from certiqa.statistics.statements import Statement
+    from certiqa.certificate.base import Certificate
 
 __all__ = [
     "HEADINGS",
@@ -23,20 +21,17 @@ __all__ = [
     "confidence_words",
     "describe",
     "finite",
-    "guarantee_words",
     "header_lines",
-    "notes",
-    "nothing_proved",
+    "headings",
     "outward",
-    "rows",
+    "range_words",
     "table_lines",
+    "towards",
 ]
 
 HEADINGS = ("eps", "RMS grey", "PSNR", "l_inf", "median stays in", "moves at most", "printed moves at most")
 RANGE_ONLY = "range only"
 """What every cell says that the scores do not prove: the enforced range alone gives its value."""
-_CHANGES: tuple[Statement, ...] = ("drift", "deployed")
-_DEFAULT_RADII = (0.25, 0.5, 1.0, 2.0, 3.0)  # in units of sigma
 
 
 @dataclass(frozen=True)
@@ -94,7 +89,7 @@ class Row:
         text = f"[{lower}, {upper}]"
         if interval.certified:
             return text
-        remedy = f"needs n >= {self.smallest_n}" if self.smallest_n else "no n does"
+        remedy = f"needs n >= {self.smallest_n}" if self.smallest_n else "no n does" if self.n else "beyond the bounds"
         if self.smallest_n and self.smallest_n <= self.n:
             remedy = "scores failed"
         return f"{text} {RANGE_ONLY if 'range' in (interval.lower_from, interval.upper_from) else 'unproved'}: {remedy}"
@@ -104,40 +99,9 @@ def _bound(tau: float, rests_on_range: bool) -> str:
     return f"{outward(tau, up=True)}{f' {RANGE_ONLY}' if rests_on_range else ''}"
 
 
-def rows(certificate: Certificate, eps: tuple[float, ...] = ()) -> list[Row]:
-    """One row per eps, the one declared beforehand first; default: a quarter of sigma to three sigma."""
-    bare = dataclasses.replace(certificate, output_range=None)
-    result = [] if certificate.at is None else [_row(certificate, bare, None, certificate.at)]
-    chosen = eps or (() if result else _default_eps(certificate))
-    return result + [_row(certificate, bare, e, None) for e in chosen]
-
-
-def _default_eps(certificate: Certificate) -> tuple[float, ...]:
-    """Where r = eps/sigma, as the scores see it, has its usual values; four digits, rounded down, behind a resize."""
-    if certificate.working is None:
-        return tuple(r * certificate.sigma for r in _DEFAULT_RADII)
-    found = [float(outward(certificate.eps_for(r * certificate.sigma), up=False)) for r in _DEFAULT_RADII]
-    return tuple(eps for eps in found if eps > 0) or (0.0,)
-
-
-def _row(certificate: Certificate, bare: Certificate, eps: float | None, at: float | None) -> Row:
-    """``bare`` is the certificate without its range: what is unbounded there rests on the range here."""
-    interval = certificate.bounds(eps, at=at)
-    drift, deployed = (certificate.tau(eps, at=at, statement=kind) for kind in _CHANGES)
-    on_range = [
-        math.isfinite(tau) and math.isinf(bare.tau(eps, at=at, statement=kind))
-        for tau, kind in zip((drift, deployed), _CHANGES, strict=True)
-    ]
-    return Row(
-        interval.eps,
-        interval,
-        drift,
-        deployed,
-        None if interval.certified else certificate.smallest_n(eps, at=at),
-        certificate.n,
-        certificate.dimension,
-        *on_range,
-    )
+def headings(what: str) -> tuple[str, ...]:
+    """The headings of a table in which ``what``, "median" or "score", stays in intervals."""
+    return tuple(heading.replace("median", what) for heading in HEADINGS)
 
 
 def finite(value: float) -> float | None:
@@ -179,96 +143,50 @@ def confidence_words(alpha: float) -> str:
     return f"{100 * (1 - alpha):.12g} %" if alpha >= 1e-9 else f"1 - {alpha:g}"
 
 
+def table_lines(shown: list[Row], what: str = "median") -> list[str]:
+    """The rows under their headings, in columns as wide as they need to be; ``what`` stays in the intervals."""
+    table = [headings(what), *(row.cells() for row in shown)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(HEADINGS))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+
+
 def header_lines(certificate: Certificate) -> list[str]:
     """Which picture, which metric, which score."""
     _, height, width = certificate.shape
     p = certificate.provenance
     model = p.model + (f" behind {p.denoiser}" if p.denoiser else "")
-    facts = [f"median of {counted(certificate.n, 'score')} under noise of sigma {certificate.sigma:g}"]
-    facts[0] += f" ({255 * certificate.sigma:.3g} grey levels)"
+    return [f"{p.image} ({width}x{height}) under {model}", *certificate.score_words(), *_front_end_lines(certificate)]
+
+
+def _front_end_lines(certificate: Certificate) -> list[str]:
+    """What stands before the noise, and what is left of an eps behind it."""
+    sized = certificate.front_end
+    if sized.is_identity:
+        return []
+    passed, added = outward(sized.lipschitz, up=True), outward(sized.grid, up=True)
+    if sized.gives_pictures:
+        what = f"the image is resized to {sized.output_shape[2]}x{sized.output_shape[1]} before the noise"
+        by = "the resize passes on at most"
+    else:
+        what = f"the noise meets {sized.dimension} numbers of the front end {sized.front_end.name!r}, not pixels"
+        by = "the front end passes on at most"
+    return [f"{what}; eps is in the original image's pixels: {by} {passed} of it, to which its grid adds {added}"]
+
+
+def range_words(certificate: Certificate) -> list[str]:
+    """The direction of the scores and their range, as far as they are known."""
+    facts = []
     if certificate.lower_better is not None:
         facts.append("lower is better" if certificate.lower_better else "higher is better")
     if certificate.output_range:
         low, high = certificate.output_range
         who = "the model" if certificate.range_enforced_by == "model" else "certiqa (scores are clamped)"
         facts.append(f"range {low:g} to {high:g}, enforced by {who}")
-    lines = [
-        f"{p.image} ({width}x{height}) under {model}",
-        f"smoothed score {certificate.score:.4g}: {'; '.join(facts)}",
-    ]
-    if certificate.working is not None:
-        w = certificate.working
-        lines.append(
-            f"the image is resized to {w} before the noise; eps is in the original image's pixels: the resize passes "
-            f"on at most {outward(w.norm, up=True)} of it, to which its grid adds {outward(w.grid, up=True)}"
-        )
-    return lines
-
-
-def guarantee_words(certificate: Certificate) -> str:
-    """The guarantee, with its failure probability."""
-    side = {
-        "both": "takes the smoothed median out of the interval, or moves it by more than stated",
-        "upper": "raises the smoothed median above the interval, or by more than stated (falls are not bounded)",
-        "lower": "lowers the smoothed median below the interval, or by more than stated (rises are not bounded)",
-    }[certificate.side]
-    return (
-        f"With probability at least {confidence_words(certificate.alpha)} over the noise drawn here, no change of the "
-        f"image of l2 length at most eps {side}."
-    )
-
-
-def notes(certificate: Certificate, shown: list[Row]) -> list[str]:
-    """What has to be said below the table."""
-    nothing = nothing_proved(certificate, shown)
-    result = [nothing] if nothing else []
-    scores = counted(certificate.n, "score")
-    if any(row.interval.simultaneous for row in shown):
-        result.append("Rows without * hold together, for every eps at once.")
-    if any(not row.interval.simultaneous for row in shown):
-        result.append(
-            "* eps declared before sampling: exact ranks for it alone; each of its statements holds by itself."
-        )
-    if any(RANGE_ONLY in cell for row in shown for cell in row.cells()):
-        result.append(f"'{RANGE_ONLY}': the scores prove no bound there; the enforced range alone gives the value.")
-    result.append(
-        "'printed moves at most' compares the score above with the one that a fresh run of the same n prints for the "
-        f"attacked image; it fails with probability {certificate.alpha:g} more per printed score."
-    )
-    if certificate.failures:
-        were = "was NaN and counts" if certificate.failures == 1 else "were NaN and count"
-        result.append(f"{certificate.failures} of {scores} {were} as the worst on either side.")
-    if certificate.clamped:
-        were = "was" if certificate.clamped == 1 else "were"
-        result.append(f"{certificate.clamped} of {scores} {were} clamped to the declared range.")
-    result += [f"Assumption: {text}" for text in certificate.assumptions]
-    result += [f"Audit: {text}" for text in certificate.provenance.findings]
-    result += [f"Image: {text}." for text in certificate.provenance.image_notes]
-    return result
-
-
-def nothing_proved(certificate: Certificate, shown: list[Row]) -> str | None:
-    """That these scores prove nothing at any eps of the table, and what would; None if they prove something."""
-    if any(row.interval.certified for row in shown) or not shown:
-        return None
-    said = f"n={certificate.n} proves nothing at any eps of this table"
-    easiest = min(shown, key=lambda row: row.eps)
-    if easiest.smallest_n is None:
-        return f"{said}; no n up to ten million would: ask for a smaller eps or take a larger sigma."
-    if easiest.smallest_n <= certificate.n:
-        return f"{said}, because {certificate.failures} of the scores were NaN."
-    return f"{said}; the smallest n that would is {easiest.smallest_n}, at eps {towards(easiest.eps, 4, up=False)}."
-
-
-def table_lines(shown: list[Row]) -> list[str]:
-    """The rows under their headings, in columns as wide as they need to be."""
-    table = [HEADINGS, *(row.cells() for row in shown)]
-    widths = [max(len(line[i]) for line in table) for i in range(len(HEADINGS))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+    return facts
 
 
 def describe(certificate: Certificate) -> str:
     """The whole certificate as text of about twenty lines."""
-    shown = rows(certificate)
-    head = [*header_lines(certificate), guarantee_words(certificate)]
-    return "\n".join([*head, "", *table_lines(shown), "", *notes(certificate, shown)])
+    shown = certificate.rows()
+    head = [*header_lines(certificate), certificate.guarantee_words()]
+    return "\n".join([*head, "", *table_lines(shown, certificate.scored), "", *certificate.notes(shown)])

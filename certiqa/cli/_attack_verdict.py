@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from certiqa._certify import certify
-from certiqa.data.images import Picture
+from certiqa.certifiers.verdicts import Verdict
+from certiqa.data.images import Picture, read_image
 from certiqa.errors import InputError
 from certiqa.evaluation.alarms import soundness_of
-from certiqa.evaluation.fresh import fresh_scores
-from certiqa.evaluation.soundness import verdict
-from certiqa.evaluation.verdicts import Verdict
 from certiqa.trial.attacked import Attacked
 from certiqa.trial.defended import Defended
 
@@ -37,13 +34,8 @@ class Verdicts:
         """
         if self._n is None:
             return None
-        smooth = target.deployed
-        pixels = clean.pixels.transpose(1, 2, 0)
-        options: dict[str, Any] = {"n": self._n, "denoiser": smooth.denoiser, "seed": self._seed}
-        certificate = certify(target.metric, pixels, smooth.sigma, **options)
-        attacked = found.result.quantised
-        fresh = fresh_scores(certificate, target.metric, attacked, self._n, denoiser=smooth.denoiser)
-        one = verdict(certificate, pixels, attacked, fresh)
+        certifier = target.certifier(self._n, self._seed)
+        one = certifier.judge(certifier.certify(clean), clean, read_image(found.result.quantised), n=self._n)
         self._found.append(one)
         return {**one.to_dict(), "words": one.words()}
 

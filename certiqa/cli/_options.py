@@ -28,7 +28,7 @@ class Settings:
     """
 
     sigma: float | None
-    n: int
+    n: int | None
     alpha: float
     side: Side
     seed: int | None
@@ -42,10 +42,10 @@ class Settings:
 
     def completed(self, metric: Any) -> Settings:
         """With the noise level and the resolution that the metric declares, where none were given."""
-        from certiqa import _checks as check
+        from certiqa.smoothing.declared import sigma_for
 
         declared = getattr(metric, "certified_sigma", None) is not None
-        sigma = check.sigma_or_declared(self.sigma, metric) if declared else self.level
+        sigma = sigma_for(metric, self.sigma) if declared else self.level
         return replace(self, sigma=sigma)
 
     @property
@@ -64,7 +64,7 @@ class Settings:
 
         return cls(
             sigma=None if given["sigma"] is None else check.check_sigma(given["sigma"]),
-            n=check.check_count(given["n"], "n", 1, "Try --n 2000."),
+            n=None if given["n"] is None else check.check_count(given["n"], "n", 1, "Try --n 2000."),
             alpha=check.check_alpha(given["alpha"]),
             side=check.check_side(given["side"]),
             seed=check.check_seed(given["seed"]),

@@ -10,7 +10,7 @@ from typing import Any
 from certiqa._certify import certify
 from certiqa._progress import bar
 from certiqa.certificate import Certificate
-from certiqa.certificate.words import Row, nothing_proved, rows
+from certiqa.certificate.words import Row
 from certiqa.cli._errors import Complaints, warn
 from certiqa.cli._images import SAMPLE, image_path
 from certiqa.cli._options import Settings
@@ -76,10 +76,10 @@ class _Work:
         data = record(certificate, asked, self.settings.taus, reveal_seed=reveal)
         self.complaints.attempt(image, lambda: self.output.write(index, data))
         self.complaints.attempt(image, lambda: self.figures.write(index, certificate))
-        shown = asked or rows(certificate)
+        shown = asked or certificate.rows()
         if self.report is not None:
             self.report.show(certificate, shown, self.settings.taus)
-        found = [shortfall(certificate, row) for row in asked] or [nothing_proved(certificate, shown)]
+        found = [shortfall(certificate, row) for row in asked] or [certificate.nothing_proved(shown)]
         for problem in filter(None, found):
             self.complaints.add(f"{image}: {problem}", image)
 
@@ -107,7 +107,6 @@ class _Work:
                 resolution=s.resolution,
             )
         if image.startswith(SAMPLE):
-            named = dataclasses.replace(certificate.provenance, image=image)
-            certificate = dataclasses.replace(certificate, provenance=named)
+            certificate = certificate.named(image)
         lengths = tuple(size.length(certificate.dimension) for size in s.sizes) if at is None else ()
-        return certificate, rows(certificate, lengths) if s.sizes else []
+        return certificate, certificate.rows(lengths) if s.sizes else []

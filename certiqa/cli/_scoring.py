@@ -17,9 +17,10 @@ from certiqa.cli._images import image_path
 from certiqa.cli._outputs import JsonOutput
 from certiqa.data.images import Picture, read_image
 from certiqa.errors import AuditError, ModelOutputError
+from certiqa.frontends import Identity
 from certiqa.smoothing.base import BaseScore, resolve_dtype
 from certiqa.smoothing.median import MedianSmoothing
-from certiqa.smoothing.select import check_size
+from certiqa.smoothing.view import check_size
 from certiqa.trial.models import load_model
 
 __all__ = ["run"]
@@ -80,7 +81,7 @@ class _Scorer:
     smooth: MedianSmoothing | None
 
     def __call__(self, picture: Picture) -> dict[str, Any]:
-        check_size(picture, self.metric)
+        check_size(picture, self.metric, Identity())
         image = torch.from_numpy(picture.as_float())[None].to(self.device)
         base = BaseScore(self.metric, None, 0.0, None, resolve_dtype(self.metric, "auto"))
         direction = getattr(self.metric, "lower_better", None)

@@ -67,15 +67,15 @@ class Report:
         name = certificate.provenance.image
         lines = words.header_lines(certificate)
         if not self._shown:
-            lines.append(words.guarantee_words(certificate))
+            lines.append(certificate.guarantee_words())
         _say([*([""] if self._shown else []), *lines, ""], terminal)
         if terminal:
-            _print_table(rows)
+            _print_table(rows, certificate.scored)
         else:
-            _say(words.table_lines(rows), terminal)
+            _say(words.table_lines(rows, certificate.scored), terminal)
         _say([radius_words(certificate, tau) for tau in taus], terminal)
         self._shown.append(name)
-        for note in words.notes(certificate, rows):
+        for note in certificate.notes(rows):
             self._notes.setdefault(note, []).append(name)
 
     def finish(self, alpha: float) -> None:
@@ -108,15 +108,15 @@ def _say(lines: list[str], terminal: bool) -> None:
         console.print(line, markup=False, emoji=False)
 
 
-def _print_table(rows: list[words.Row]) -> None:
+def _print_table(rows: list[words.Row], what: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in words.HEADINGS:
-        table.add_column(heading, justify="left" if heading == "median stays in" else "right", overflow="fold")
+    for heading in words.headings(what):
+        table.add_column(heading, justify="left" if heading.endswith(" stays in") else "right", overflow="fold")
     for row in rows:
         style = "" if row.interval.certified else "yellow"
         cells = ((cell, "yellow" if words.RANGE_ONLY in cell else style) for cell in row.cells())

@@ -33,6 +33,7 @@ Images = Annotated[list[str], typer.Argument(metavar="IMAGE", help="Image files,
 Model = Annotated[str, typer.Option(help="Name of a metric, or python:package.module:attribute.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1. Default: a GPU if there is one.")]
 _SIGMA = "Standard deviation of the noise, for images in [0, 1]. Default: what the metric declares, else 0.12."
+_N = "Number of scores of each image. Default: what the metric declares, else 2000."
 _SEED = "Repeat the noise of this seed, and put the seed into the JSON. Default: fresh noise."
 _TAU = "Print the eps within which no attack moves the score by more than T; repeat for several."
 _RESOLUTION = (
@@ -51,7 +52,7 @@ def certify(
     eps: Annotated[list[str] | None, typer.Option(metavar="E", help="Size of attack; repeat for several.")] = None,
     tau: Annotated[list[float] | None, typer.Option(metavar="T", help=_TAU)] = None,
     resolution: Annotated[str | None, typer.Option(metavar="R", help=_RESOLUTION)] = None,
-    n: Annotated[int, typer.Option(help="Number of scores of each image.")] = 2000,
+    n: Annotated[int | None, typer.Option(help=_N)] = None,
     alpha: Annotated[float, typer.Option(help="Failure probability of each certificate.")] = 1e-3,
     side: Annotated[str, typer.Option(help="both; upper bounds rises only; lower bounds falls only.")] = "both",
     seed: Annotated[int | None, typer.Option(help=_SEED)] = None,

@@ -9,6 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from certiqa.certifiers.fresh import fresh_scores
+    from certiqa.certifiers.soundness import attack_radius, verdict
+    from certiqa.certifiers.verdicts import Verdict
     from certiqa.evaluation.alarms import Soundness, soundness_of
     from certiqa.evaluation.bootstrap import Bootstrap, Resamples, bootstrap_of
     from certiqa.evaluation.changes import Changes
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
         srocc,
     )
     from certiqa.evaluation.correlations import Correlations
-    from certiqa.evaluation.fresh import fresh_scores
     from certiqa.evaluation.gradient_norm import gradient_l1
     from certiqa.evaluation.levels import Level
     from certiqa.evaluation.masking import Check, MaskingReport, masking_report
@@ -33,10 +35,8 @@ if TYPE_CHECKING:
     from certiqa.evaluation.records import RecordStore
     from certiqa.evaluation.robustness import Robustness, robustness_of
     from certiqa.evaluation.scores import Scored, score_dataset
-    from certiqa.evaluation.soundness import attack_radius, verdict
     from certiqa.evaluation.store import ScoreStore
     from certiqa.evaluation.strength import StrengthCurve, against_strength
-    from certiqa.evaluation.verdicts import Verdict
 
 _HOMES = {
     "Agreement": "correlation",
@@ -56,14 +56,11 @@ _HOMES = {
     "Scored": "scores",
     "Soundness": "alarms",
     "StrengthCurve": "strength",
-    "Verdict": "verdicts",
     "against_strength": "strength",
     "agreement": "correlation",
-    "attack_radius": "soundness",
     "bootstrap_of": "bootstrap",
     "compare": "comparison",
     "constant_predictor": "constant",
-    "fresh_scores": "fresh",
     "gradient_l1": "gradient_norm",
     "krocc": "correlation",
     "masking_report": "masking",
@@ -74,8 +71,9 @@ _HOMES = {
     "score_dataset": "scores",
     "soundness_of": "alarms",
     "srocc": "correlation",
-    "verdict": "soundness",
 }
+
+_JUDGES = {"Verdict": "verdicts", "attack_radius": "soundness", "fresh_scores": "fresh", "verdict": "soundness"}
 
 __all__ = [
     "Agreement",
@@ -118,6 +116,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name in _JUDGES:
+        return getattr(import_module(f"certiqa.certifiers.{_JUDGES[name]}"), name)
     if name in _HOMES:
         return getattr(import_module(f"certiqa.evaluation.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'certiqa.evaluation' has no attribute {name!r}")

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from certiqa._checks import check_alpha
+from certiqa.certifiers.verdicts import Verdict
 from certiqa.errors import InputError, SoundnessAlarm
-from certiqa.evaluation.verdicts import Verdict
 
 __all__ = ["Soundness", "soundness_of"]
 

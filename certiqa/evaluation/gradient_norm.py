@@ -18,8 +18,9 @@ from torch import Tensor
 
 from certiqa.data.images import read_images
 from certiqa.errors import ModelError, ModelOutputError
+from certiqa.frontends import Identity
 from certiqa.smoothing.base import as_scores, resolve_device
-from certiqa.smoothing.select import check_size
+from certiqa.smoothing.view import check_size
 
 __all__ = ["gradient_l1"]
 
@@ -48,7 +49,7 @@ def gradient_l1(metric: Any, images: object, *, device: torch.device | str | Non
     where = resolve_device(metric, device)
     norms = []
     for picture in pictures:
-        check_size(picture, metric)
+        check_size(picture, metric, Identity())
         gradient = _gradient(metric, torch.from_numpy(picture.as_float())[None].to(where))
         norm = float(gradient.double().abs().sum())
         if not np.isfinite(norm):

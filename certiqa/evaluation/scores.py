@@ -28,9 +28,10 @@ from certiqa.data.sets.decoding import reader
 from certiqa.data.sets.record import Record
 from certiqa.errors import AuditError, CertiqaError, ImageError, InputError, ModelError, ModelOutputError
 from certiqa.evaluation.store import ScoreStore, score_identity
+from certiqa.frontends import Identity
 from certiqa.smoothing.base import BaseScore, is_out_of_memory, resolve_device, resolve_dtype
 from certiqa.smoothing.sampler import Progress, smaller_batch
-from certiqa.smoothing.select import check_size
+from certiqa.smoothing.view import check_size
 
 __all__ = ["LeftOut", "Scored", "check_sizes", "score_dataset"]
 
@@ -164,7 +165,7 @@ def score_dataset(
                 continue
             try:
                 picture = read(record.path)
-                check_size(picture, metric)
+                check_size(picture, metric, Identity())
             except ImageError as error:
                 keep(record, "", error)
             else:

@@ -36,7 +36,7 @@ from certiqa.errors import AuditError, ModelOutputError
 from certiqa.smoothing.base import BaseScore
 from certiqa.smoothing.noise import Noise
 
-__all__ = ["AUDIT_COUNTER", "AUDIT_IMAGES", "NEGLIGIBLE", "NUMERICS", "Finding", "audit"]
+__all__ = ["AUDIT_COUNTER", "AUDIT_IMAGES", "NEGLIGIBLE", "NUMERICS", "Finding", "audit", "check_modes"]
 
 AUDIT_COUNTER = 1 << 62
 """First noise counter of the audit: far above any sample's, so that no audited score is ever part of a certificate."""
@@ -67,7 +67,7 @@ class Finding:
 
 
 def audit(
-    base: BaseScore, noise: Noise, pixels: Tensor, *, batch_size: int, range_claimed: bool
+    base: BaseScore, noise: Noise, values: Tensor, *, batch_size: int, range_claimed: bool
 ) -> tuple[Finding, ...]:
     """Look for every hazard of the table; the findings that are only to be reported come back.
 
@@ -76,7 +76,7 @@ def audit(
     Args:
         base: f.
         noise: the noise that will be used; counters from AUDIT_COUNTER on are drawn.
-        pixels: (3,H,W) on the device that scores.
+        values: (3,H,W), or a front end's numbers (m,), on the device that scores.
         batch_size: never more images than this are scored together (with 1, scores cannot be coupled).
         range_claimed: whether the model itself claims to keep ``base.output_range``.
 
@@ -85,9 +85,9 @@ def audit(
         ModelOutputError: wrong shape or device, or not finite.
         ModelError: the model raised.
     """
-    findings = list(_train_mode(base))
+    findings = list(_train_mode(("model", base.model), ("denoiser", base.denoiser)))
     _refuse(findings)
-    noisy = noise.noisy(pixels, AUDIT_COUNTER, AUDIT_IMAGES, clip=base.clips_noise)
+    noisy = noise.noisy(values, AUDIT_COUNTER, AUDIT_IMAGES, clip=base.clips_noise)
     score = _Scorer(base, min(batch_size, AUDIT_IMAGES))
     with _global_random_states(), torch.no_grad():
         raw, found = _behaviour(score, noisy)
@@ -146,8 +146,13 @@ def _refuse(findings: list[Finding]) -> None:
         raise AuditError(f"The model is not fit to be smoothed: {text}", tuple(f.hazard for f in refused))
 
 
-def _train_mode(base: BaseScore) -> Iterator[Finding]:
-    for role, part in (("model", base.model), ("denoiser", base.denoiser)):
+def check_modes(model: object) -> None:
+    """Raise AuditError if a part of the model is in train mode."""
+    _refuse(list(_train_mode(("model", model))))
+
+
+def _train_mode(*parts: tuple[str, object]) -> Iterator[Finding]:
+    for role, part in parts:
         module = part if isinstance(part, nn.Module) else getattr(part, "__self__", None)
         if isinstance(module, nn.Module):
             names = [name or type(module).__name__ for name, m in module.named_modules() if m.training]

@@ -35,7 +35,7 @@ _AUTOCAST = (torch.bfloat16, torch.float16)
 
 @dataclass(frozen=True)
 class BaseScore:
-    """f as one callable: noisy images (B,3,H,W) float32 -> scores (B,), shape, device and finiteness looked after.
+    """f as one callable: noisy images (B,3,H,W), or numbers (B,m), float32 -> scores (B,), shape and device checked.
 
     Attributes:
         model: (B,3,H,W) RGB in [0,1] -> (B,), (B,1) or (B,1,1).
@@ -43,6 +43,7 @@ class BaseScore:
         sigma: the noise level that the denoiser is told.
         output_range: scores are clamped to it, or None.
         dtype: of the arithmetic; bfloat16 and float16 run under autocast.
+        pictures: whether what is scored are pictures; else the numbers of a front end, which the model, a head, reads.
     """
 
     model: ScoreFn
@@ -50,11 +51,12 @@ class BaseScore:
     sigma: float
     output_range: tuple[float, float] | None
     dtype: torch.dtype
+    pictures: bool = True
 
     @property
     def clips_noise(self) -> bool:
         """Whether noisy images are clipped before f sees them (with a denoiser, f clips behind it)."""
-        return self.denoiser is None and not getattr(self.model, "unclipped_noise", False)
+        return self.pictures and self.denoiser is None and not getattr(self.model, "unclipped_noise", False)
 
     @property
     def range_rounding(self) -> float:

@@ -1,4 +1,4 @@
-"""What both noises share: the checks of their arguments, the batch they fill, the threads that fill it."""
+"""What the noises share: the checks of their arguments, the batch they fill, the threads that fill it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from certiqa.errors import InputError
 
-__all__ = ["CHUNK", "check_image", "check_noise", "empty_batch", "for_each", "on_host"]
+__all__ = ["CHUNK", "check_noise", "check_values", "empty_batch", "for_each", "on_host"]
 
 # Elements drawn at a time; a multiple of 16. Smaller chunks stay in the L2 cache, but hand the GIL from thread to
 # thread more often: on two threads 2**15 gains nothing over one thread, 2**18 about a quarter.
@@ -31,14 +31,18 @@ def check_noise(noise: object, sigma: object, key: object) -> None:
     object.__setattr__(noise, "sigma", float(sigma))
 
 
-def check_image(
-    pixels: NDArray[Any] | torch.Tensor, dtype: torch.dtype, start: int, count: int
+def check_values(
+    pixels: NDArray[Any] | torch.Tensor, dtype: torch.dtype, start: int, count: int, *, dims: int = 3
 ) -> tuple[torch.Tensor, torch.device]:
-    """Check the arguments of noisy; give the image where its noise is drawn, and the device it came from."""
+    """Check the arguments of noisy; give the values where their noise is drawn, and the device they came from.
+
+    ``dims``: 3 for an image (3, H, W), 1 for a front end's numbers (m,).
+    """
     x = torch.from_numpy(np.ascontiguousarray(pixels)) if isinstance(pixels, np.ndarray) else pixels.detach()
-    if x.dtype != dtype or x.dim() != 3 or len(x) != 3 or x.numel() == 0:
+    if x.dtype != dtype or x.dim() != dims or x.numel() == 0 or (dims == 3 and len(x) != 3):
         got = f"{x.dtype} {tuple(x.shape)}"
-        raise InputError.of("pixels", f"must be a {dtype} image of shape (3, H, W)", got)
+        form = "image of shape (3, H, W)" if dims == 3 else "vector of shape (m,)"
+        raise InputError.of("pixels", f"must be a {dtype} {form}", got)
     whole = isinstance(start, int) and isinstance(count, int)
     if not whole or count < 1 or not 0 <= start <= start + count < 1 << 63:
         raise InputError.of("start, count", "must be integers with start >= 0 and count >= 1", (start, count))

@@ -1,4 +1,4 @@
-"""The Gaussian rounded to a fine grid: the law of the noise at a working resolution.
+"""The Gaussian rounded to a fine grid: the law of the noise behind a front end.
 
 As :mod:`certiqa.smoothing.lattice`, with S = 255 k sigma steps in sigma instead of 255 sigma: ``z = round(S g)``,
 P[z < j] = Phi((j - 1/2) / S), thresholds ``T_j = round(2**64 Phi((j - 1/2) / S))`` kept where 0 < T_j < 2**64, and a
@@ -29,7 +29,7 @@ import torch
 from mpmath import MPContext
 from numpy.typing import NDArray
 
-from certiqa.smoothing.working import subdivision
+from certiqa.frontends.grid import subdivision
 
 __all__ = ["FineLaw", "TorchFineLaw", "fine_law", "fine_reach", "fine_thresholds", "fine_tv_slack", "torch_fine_law"]
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from certiqa.smoothing.drawing import check_image, check_noise, empty_batch, for_each, on_host
+from certiqa.frontends.grid import subdivision
+from certiqa.smoothing.drawing import check_noise, check_values, empty_batch, for_each, on_host
 from certiqa.smoothing.fine_lattice import fine_law, fine_tv_slack, torch_fine_law
 from certiqa.smoothing.philox import Key, take_words, tiles, torch_words, words
-from certiqa.smoothing.working import subdivision
 
 __all__ = ["FineNoise"]
 
@@ -114,7 +114,7 @@ class FineNoise:
         Raises:
             InputError: pixels, start or count breaks its rule.
         """
-        x, device = check_image(pixels, torch.int32, start, count)
+        x, device = check_values(pixels, torch.int32, start, count)
         white = self.white
         if not on_host(x):
             z = self.torch_draw(start, count, x.numel(), x.device).view(count, *x.shape).add_(x)

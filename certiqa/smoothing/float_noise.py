@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from certiqa.smoothing.drawing import CHUNK, check_image, check_noise, empty_batch, on_host
+from certiqa.smoothing.drawing import CHUNK, check_noise, check_values, empty_batch, on_host
 from certiqa.smoothing.philox import Key, take_words, tiles, torch_words, words
 
 __all__ = ["FloatNoise"]
@@ -95,7 +95,7 @@ class FloatNoise:
         Raises:
             InputError: pixels, start or count breaks its rule.
         """
-        x, device = check_image(pixels, torch.float32, start, count)
+        x, device = check_values(pixels, torch.float32, start, count)
         if on_host(x):
             out = empty_batch(count, x)
             flat, base = out.view(count, -1), x.reshape(-1)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from certiqa.smoothing.drawing import CHUNK, check_image, check_noise, empty_batch, for_each, on_host
+from certiqa.smoothing.drawing import CHUNK, check_noise, check_values, empty_batch, for_each, on_host
 from certiqa.smoothing.lattice import lattice_law, torch_law, tv_slack
 from certiqa.smoothing.philox import Key, lanes16, take_words, tiles, torch_words, words
 
@@ -118,7 +118,7 @@ class LatticeNoise:
         Raises:
             InputError: pixels, start or count breaks its rule.
         """
-        x, device = check_image(pixels, torch.uint8, start, count)
+        x, device = check_values(pixels, torch.uint8, start, count)
         if not on_host(x):
             z = self.torch_draw(start, count, x.numel(), x.device).view(count, *x.shape).add_(x)
             # a tensor, not a number: CUDA divides by a number through its reciprocal, which rounds differently

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from certiqa import _checks as check
 from certiqa.data.images import read_images
-from certiqa.data.resize import Resize
 from certiqa.errors import AuditError, ImageError, InputError, ModelOutputError
+from certiqa.frontends import FrontEnd, Identity
 from certiqa.smoothing.base import BaseScore, Denoiser, ScoreFn, resolve_dtype
+from certiqa.smoothing.declared import front_end_for, scorer_behind, sigma_for
 from certiqa.smoothing.noise import fresh_seed
 from certiqa.smoothing.sampler import automatic_batch_size, sample_scores
-from certiqa.smoothing.select import View, check_size, view_of
+from certiqa.smoothing.view import View, check_size, view_of
 from certiqa.statistics.statements import median_rank
 
 __all__ = ["DenoisedMedianSmoothing", "MedianSmoothing"]
@@ -27,20 +28,21 @@ class _Smoothing(nn.Module):
         self,
         model: ScoreFn,
         denoiser: Denoiser | None,
-        sigma: float,
+        sigma: float | None,
         n: int,
         batch_size: int | str,
         output_range: tuple[float, float] | None,
         dtype: str | torch.dtype,
         seed: int | None,
         resolution: int | tuple[int, int] | str | None,
+        front_end: FrontEnd | None,
     ) -> None:
         super().__init__()
         if not callable(model):
             raise InputError.of("model", "must be callable: (B,3,H,W) images in [0, 1] -> (B,) scores", model)
         self.model = model
         self.denoiser = denoiser
-        self.sigma = check.check_sigma(sigma)
+        self.sigma = sigma_for(model, sigma)
         self.n = check.check_count(n, "n")
         self.batch_size = check.check_batch_size(batch_size)
         declared = check.check_output_range(output_range)
@@ -48,18 +50,19 @@ class _Smoothing(nn.Module):
         self.dtype = dtype
         resolve_dtype(model, dtype)
         self.seed = check.check_seed(seed)
-        self.resolution = check.resolution_or_declared(resolution, model)
+        self.front_end = front_end_for(model, front_end, resolution)
+        scorer_behind(model, self.front_end, denoiser)
 
     def extra_repr(self) -> str:
-        resolution = "" if self.resolution is None else f", resolution={self.resolution}"
-        return f"sigma={self.sigma}, n={self.n}{resolution}"
+        front_end = "" if isinstance(self.front_end, Identity) else f", front_end={self.front_end}"
+        return f"sigma={self.sigma}, n={self.n}{front_end}"
 
     def scores(self, images: Tensor) -> Tensor:
         """The n scores of each image under noise, (B, n): the sample whose median :meth:`forward` returns.
 
         Differentiable where gradients are enabled and asked for: with respect to images that require them, and, while
         this module is in train mode, to parameters. The graph of all n passes is then kept: choose n small in training.
-        The gradient goes through the resize, and past its rounding to the grid.
+        The gradient goes through the front end, and past its rounding to the grid.
 
         Args:
             images: (B,3,H,W) in [0, 1] or uint8.
@@ -73,7 +76,7 @@ class _Smoothing(nn.Module):
             raise ImageError(f"The images must be a tensor (B,3,H,W). Got {type(images).__name__} instead.")
         pictures = read_images(images)
         for picture in pictures:
-            check_size(picture, self.model, self.resolution)
+            check_size(picture, self.model, self.front_end)
         self._check_modes()
         if images.ndim == 3:
             images = images[None]
@@ -82,7 +85,7 @@ class _Smoothing(nn.Module):
             images.requires_grad or (self.training and any(p.requires_grad for p in self.parameters()))
         )
         one = self._with_graph if keep_graph else self._without_graph
-        views = (view_of(p, self.sigma, seed, self.resolution, images.device) for p in pictures)
+        views = (view_of(p, self.front_end, self.sigma, seed, images.device) for p in pictures)
         rows = [one(view, x) for view, x in zip(views, images, strict=True)]
         scores = torch.stack(rows)
         if not torch.isfinite(scores.detach()).all():
@@ -97,10 +100,10 @@ class _Smoothing(nn.Module):
         """
         return self.scores(images).kthvalue(median_rank(self.n), dim=1).values
 
-    def _base(self) -> BaseScore:
-        return BaseScore(
-            self.model, self.denoiser, self.sigma, self.output_range, resolve_dtype(self.model, self.dtype)
-        )
+    def _base(self, view: View) -> BaseScore:
+        scorer = scorer_behind(self.model, self.front_end, self.denoiser)
+        dtype = resolve_dtype(self.model, self.dtype)
+        return BaseScore(scorer, self.denoiser, self.sigma, self.output_range, dtype, view.front_end.gives_pictures)
 
     def _check_modes(self) -> None:
         """Whoever called eval() wants a score, and scores of one batch must not hang together."""
@@ -112,22 +115,20 @@ class _Smoothing(nn.Module):
     def _batch(self, view: View) -> int:
         if isinstance(self.batch_size, int):
             return self.batch_size
-        return automatic_batch_size(view.pixels.shape[1], view.pixels.shape[2], view.pixels.device)
+        return automatic_batch_size(view.values.shape, view.values.device)
 
     def _without_graph(self, view: View, image: Tensor) -> Tensor:
-        sample = sample_scores(self._base(), view.noise, view.pixels, self.n, batch_size=self._batch(view))
+        sample = sample_scores(self._base(view), view.noise, view.values, self.n, batch_size=self._batch(view))
         return torch.tensor(sample.scores, dtype=torch.float32, device=image.device)
 
     def _with_graph(self, view: View, image: Tensor) -> Tensor:
-        base = self._base()
+        base = self._base(view)
         clean = image.float() / 255 if image.dtype == torch.uint8 else image.float()
-        if view.working is not None:
-            resize = Resize(clean.shape[1], clean.shape[2], view.working.height, view.working.width)
-            clean = resize.of_tensor(clean)
+        clean = view.front_end.front_end.of_tensor(clean[None])[0]
         parts = []
         for start in range(0, self.n, batch := self._batch(view)):
-            drawn = view.noise.noisy(view.pixels, start, min(batch, self.n - start), clip=False)
-            noisy = drawn + (clean - clean.detach())  # the value is that of the noisy image, the gradient that of x
+            drawn = view.noise.noisy(view.values, start, min(batch, self.n - start), clip=False)
+            noisy = drawn + (clean - clean.detach())  # the value is the noisy one, the gradient that of x
             parts.append(base(noisy.clamp(0.0, 1.0) if base.clips_noise else noisy))
         return torch.cat(parts).float()
 
@@ -141,7 +142,8 @@ class MedianSmoothing(_Smoothing):
 
     Args:
         model: (B,3,H,W) RGB in [0,1] -> (B,), (B,1) or (B,1,1); a submodule if it is an nn.Module.
-        sigma: standard deviation of the noise, for intensities in [0, 1].
+        sigma: standard deviation of the noise, for intensities in [0, 1], or in the units of the front end; None: what
+            the metric declares (``certified_sigma``).
         n: scores per image.
         batch_size: noisy images per forward pass, or "auto".
         output_range: clamp scores to (lowest, highest); default: the range that the model itself enforces, if any.
@@ -149,6 +151,7 @@ class MedianSmoothing(_Smoothing):
         seed: None for fresh noise at every call, or a whole number: noise keyed by seed and image.
         resolution: resize images before the noise: the shorter side, (height, width), "native" or None, as for
             :func:`certiqa.certify`. The guarantee speaks of eps in the original's pixels.
+        front_end: instead, any front end before the noise (:mod:`certiqa.frontends`); default: the metric's own.
 
     Source: Chiang et al. 2020 (arXiv 2007.03730).
 
@@ -161,7 +164,7 @@ class MedianSmoothing(_Smoothing):
     def __init__(
         self,
         model: ScoreFn,
-        sigma: float,
+        sigma: float | None = None,
         *,
         n: int = 2000,
         batch_size: int | str = "auto",
@@ -169,8 +172,9 @@ class MedianSmoothing(_Smoothing):
         dtype: str | torch.dtype = "auto",
         seed: int | None = None,
         resolution: int | tuple[int, int] | str | None = None,
+        front_end: FrontEnd | None = None,
     ) -> None:
-        super().__init__(model, None, sigma, n, batch_size, output_range, dtype, seed, resolution)
+        super().__init__(model, None, sigma, n, batch_size, output_range, dtype, seed, resolution, front_end)
 
 
 @final
@@ -190,6 +194,7 @@ class DenoisedMedianSmoothing(_Smoothing):
         dtype: as for :class:`MedianSmoothing`.
         seed: as for :class:`MedianSmoothing`.
         resolution: as for :class:`MedianSmoothing`.
+        front_end: as for :class:`MedianSmoothing`, one that gives pictures.
 
     Source: Shumitskaya et al. (arXiv 2411.12575); Salman et al. 2020 (arXiv 2003.01908) for denoised smoothing.
 
@@ -204,7 +209,7 @@ class DenoisedMedianSmoothing(_Smoothing):
         self,
         model: ScoreFn,
         denoiser: Denoiser,
-        sigma: float,
+        sigma: float | None = None,
         *,
         n: int = 2000,
         batch_size: int | str = "auto",
@@ -212,7 +217,8 @@ class DenoisedMedianSmoothing(_Smoothing):
         dtype: str | torch.dtype = "auto",
         seed: int | None = None,
         resolution: int | tuple[int, int] | str | None = None,
+        front_end: FrontEnd | None = None,
     ) -> None:
         if not callable(denoiser):
             raise InputError.of("denoiser", "must be callable: (images, sigma) -> images", denoiser)
-        super().__init__(model, denoiser, sigma, n, batch_size, output_range, dtype, seed, resolution)
+        super().__init__(model, denoiser, sigma, n, batch_size, output_range, dtype, seed, resolution, front_end)

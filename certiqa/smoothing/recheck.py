@@ -19,13 +19,13 @@ from certiqa.smoothing.noise import Noise
 __all__ = ["recheck"]
 
 
-def recheck(base: BaseScore, noise: Noise, pixels: Tensor, scores: npt.NDArray[np.float64], batch_size: int) -> None:
+def recheck(base: BaseScore, noise: Noise, values: Tensor, scores: npt.NDArray[np.float64], batch_size: int) -> None:
     """Score the first, middle and last counters again, one image at a time, and compare.
 
     Args:
         base: f.
         noise: the noise of the sample.
-        pixels: (3,H,W) on the device that scores.
+        values: (3,H,W), or a front end's numbers (m,), on the device that scores.
         scores: (n,) of counters 0 .. n-1.
         batch_size: of the sample, to look at both ends of a batch.
 
@@ -39,7 +39,7 @@ def recheck(base: BaseScore, noise: Noise, pixels: Tensor, scores: npt.NDArray[n
     scale = max(spread, float(np.abs(known).max()) if len(known) else 0.0)
     tolerance = max(NUMERICS[base.dtype] * scale, NEGLIGIBLE * spread)
     for index in sorted({0, min(batch_size, n) - 1, n // 2, (n - 1) // batch_size * batch_size, n - 1}):
-        noisy = noise.noisy(pixels, index, 1, clip=base.clips_noise)
+        noisy = noise.noisy(values, index, 1, clip=base.clips_noise)
         with torch.no_grad():
             again = float(base(noisy))
         before = float(scores[index])

@@ -7,7 +7,7 @@ changes which noisy images are scored.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ Progress = Callable[[int, int], None]
 """Called with (scores done, scores in all) after every batch."""
 
 _PIXELS_PER_BATCH = {"cpu": 1 << 20, "cuda": 1 << 24}
+_ROWS_PER_BATCH = 1 << 11  # of numbers: their activations stay in the cache
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,23 @@ def frozen(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return scores
 
 
-def automatic_batch_size(height: int, width: int, device: torch.device) -> int:
-    """A batch that keeps the device busy and the memory small: 1 million pixels on a CPU, 17 million on a GPU."""
+def automatic_batch_size(shape: Sequence[int], device: torch.device) -> int:
+    """A batch that keeps the device busy and the memory small: 1 million pixels on a CPU, 17 million on a GPU.
+
+    Args:
+        shape: of what is scored: (3, H, W), or (m,).
+        device: that scores.
+    """
     pixels = _PIXELS_PER_BATCH["cpu" if device.type == "cpu" else "cuda"]
-    return max(1, min(1024, pixels // (height * width)))
+    if len(shape) == 1:
+        return max(1, min(_ROWS_PER_BATCH, pixels // shape[0]))
+    return max(1, min(1024, pixels // (shape[1] * shape[2])))
 
 
 def sample_scores(
     base: BaseScore,
     noise: Noise,
-    pixels: Tensor,
+    values: Tensor,
     n: int,
     *,
     start: int = 0,
@@ -85,7 +93,7 @@ def sample_scores(
     Args:
         base: f.
         noise: draws x+G for a range of counters.
-        pixels: (3,H,W) on the device that scores.
+        values: (3,H,W), or a front end's numbers (m,), on the device that scores.
         n: number of scores.
         start: first counter.
         batch_size: images per forward pass at the beginning.
@@ -102,7 +110,7 @@ def sample_scores(
     while done < n:
         count = min(batch_size, n - done)
         try:
-            batch, drawing, scoring = _score(base, noise, pixels, start + done, count)
+            batch, drawing, scoring = _score(base, noise, values, start + done, count)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -120,11 +128,11 @@ def sample_scores(
 
 
 def _score(
-    base: BaseScore, noise: Noise, pixels: Tensor, start: int, count: int
+    base: BaseScore, noise: Noise, values: Tensor, start: int, count: int
 ) -> tuple[npt.NDArray[np.float64], float, float]:
     """Raw scores of one batch, and the seconds spent on noise and on f; no image outlives the call."""
     begin = time.perf_counter()
-    noisy = noise.noisy(pixels, start, count, clip=base.clips_noise)
+    noisy = noise.noisy(values, start, count, clip=base.clips_noise)
     drawn = time.perf_counter()
     with torch.no_grad():
         raw = base.raw(noisy)

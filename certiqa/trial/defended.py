@@ -43,9 +43,30 @@ class Defended:
 
     def check_size(self, picture: Any) -> None:
         """Raise ImageError if the picture is too small for what will see it."""
-        from certiqa.smoothing.select import check_size
+        from certiqa.frontends import Identity
+        from certiqa.smoothing.view import check_size
 
-        check_size(picture, self.metric, getattr(self.deployed, "resolution", None))
+        check_size(picture, self.metric, getattr(self.deployed, "front_end", None) or Identity())
+
+    def certifier(self, n: int, seed: int) -> Any:
+        """What makes certificates of the deployed score, and puts them to the test; it must be smoothed.
+
+        Args:
+            n: scores of each certificate, and of each test.
+            seed: of the certificates' noise, which no attack may see.
+        """
+        from certiqa.certifiers import MedianCertifier
+
+        smooth = self.deployed
+        return MedianCertifier.of(
+            self.metric,
+            smooth.sigma,
+            n=n,
+            denoiser=smooth.denoiser,
+            seed=seed,
+            front_end=smooth.front_end,
+            dtype=smooth.dtype,
+        )
 
     def score(self, image: Any) -> float:
         """The deployed score of (3,H,W) uint8 or float pixels.

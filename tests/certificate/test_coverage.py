@@ -21,7 +21,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from certiqa.certificate import Certificate, Provenance
+from certiqa.certificate import MedianCertificate, Provenance
+from certiqa.frontends import Identity, SizedFrontEnd
 from certiqa.statistics.bands import boundaries, crossing_probability, local_level
 from certiqa.statistics.percentile import shifted_level
 from certiqa.statistics.ranks import lower_rank, miss_probability
@@ -69,8 +70,8 @@ def certificate_of(
     sigma: float = 1.0,
     slack: float = 0.0,
     output_range: tuple[float, float] | None = None,
-) -> Certificate:
-    return Certificate(
+) -> MedianCertificate:
+    return MedianCertificate(
         scores=np.asarray(scores, float),
         sigma=sigma,
         alpha=alpha,
@@ -86,6 +87,7 @@ def certificate_of(
         assumptions=(),
         method="median smoothing",
         provenance=PROVENANCE,
+        front_end=SizedFrontEnd.of(Identity(), 8, 8, sigma),
     )
 
 

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from certiqa.certificate.words import HEADINGS, confidence_words, describe, outward, rows
+from certiqa.certificate.words import HEADINGS, confidence_words, describe, outward
 from certiqa.statistics import percentile
 
 SCORES = np.linspace(40, 60, 500)
@@ -32,7 +32,7 @@ def test_the_whole_statement(made):
 def test_every_row_says_what_eps_means(made):
     certificate = made(SCORES)
     table = str(certificate).splitlines()
-    for row in rows(certificate):
+    for row in certificate.rows():
         (line,) = [line for line in table if line.startswith(f"{row.eps:.4g} ")]
         grey, decibel, step = re.fullmatch(r"\S+ +(\S+) +(\S+) dB +(\S+)/255 .*", line).groups()
         exact = percentile.rms_grey_levels(row.eps, 576), percentile.psnr_db(row.eps, 576)
@@ -61,7 +61,7 @@ def test_too_few_scores_name_the_remedy(made):
 
 def cells(certificate):
     """heading -> cell of every row."""
-    return [dict(zip(HEADINGS, row.cells(), strict=True)) for row in rows(certificate)]
+    return [dict(zip(HEADINGS, row.cells(), strict=True)) for row in certificate.rows()]
 
 
 @pytest.mark.parametrize("side", ["both", "upper", "lower"])
@@ -69,7 +69,7 @@ def cells(certificate):
 @pytest.mark.parametrize("n", [3, 21, 40, 60, 500])
 def test_every_cell_that_rests_on_the_range_says_so(side, at, n, made):
     scores = np.linspace(40, 60, n)
-    bare = rows(made(scores, side=side, at=at))
+    bare = made(scores, side=side, at=at).rows()
     bounded = made(scores, side=side, at=at, output_range=(0.0, 100.0), range_enforced_by="model")
     for without, row in zip(bare, cells(bounded), strict=True):
         assert ("range only" in row["moves at most"]) is math.isinf(without.tau)
@@ -96,8 +96,8 @@ def test_scores_that_prove_nothing_say_the_smallest_n_that_would(made):
         r"^n=3 proves nothing at any eps of this table; the smallest n that would is (\d+), at eps 0\.025\.", text, re.M
     )
     n = int(said[1])
-    assert any(row.interval.certified for row in rows(made(np.linspace(40, 60, n))))
-    assert not any(row.interval.certified for row in rows(made(np.linspace(40, 60, n - 1))))
+    assert any(row.interval.certified for row in made(np.linspace(40, 60, n)).rows())
+    assert not any(row.interval.certified for row in made(np.linspace(40, 60, n - 1)).rows())
     assert "proves nothing at any eps" not in str(made(np.linspace(40, 60, n)))
     assert "no n up to ten million would" in str(made(SCORES, at=5.0))
     failed = np.where(np.arange(500) < 240, np.nan, SCORES)

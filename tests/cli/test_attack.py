@@ -158,10 +158,10 @@ def test_a_certificate_is_put_to_the_test(attack: Run, monkeypatch: pytest.Monke
     assert text.count("certificate holds: l2 0.0") == 3
     assert "0 alarms in 3 attacks within their radius (of 3); 0 of 3 certificates failed" in text
 
-    from certiqa.cli import _attack_verdict
-    from certiqa.evaluation.fresh import fresh_scores
+    from certiqa.certifiers import median
+    from certiqa.certifiers.fresh import fresh_scores
 
-    monkeypatch.setattr(_attack_verdict, "fresh_scores", lambda *a, **k: fresh_scores(*a, **k) * 0 + 99)
+    monkeypatch.setattr(median, "fresh_scores", lambda *a, **k: fresh_scores(*a, **k) * 0 + 99)
     result = attack(*arguments, "--n", "160")
     assert result.stdout.count("certificate SOUNDNESS ALARM: ") == 3
     assert (result.exit_code, len(result.errors)) == (2, 1)

@@ -174,11 +174,11 @@ def test_a_terminal_gets_a_table(run: Run, monkeypatch: pytest.MonkeyPatch, caps
     from certiqa.certificate import words
 
     report = Report(1)
-    report.show(certificate, words.rows(certificate), [5.0])
+    report.show(certificate, certificate.rows(), [5.0])
     report.finish(0.001)
     text = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
     assert all(heading in text for heading in words.HEADINGS)
-    for row in words.rows(certificate):
+    for row in certificate.rows():
         assert all(cell in text for cell in row.cells())
     assert "─────" in text
     assert "tau 5: " in text

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from certiqa import Certificate
-from certiqa.certificate.words import rows
 from certiqa.cli._record import shortfall
 
 Run = Callable[..., Any]
@@ -68,7 +67,7 @@ OPTIONS = [
 def test_an_option_that_breaks_its_rule_is_one_line_and_nothing_is_sampled(
     run: Run, options: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("certiqa._order.Order.certificate", lambda *_: pytest.fail("sampled"))
+    monkeypatch.setattr("certiqa.certifiers.median.MedianCertifier.certify", lambda *_: pytest.fail("sampled"))
     result = run("certify", "a.png", "b.png", *options)
     (line,) = result.errors
     assert words in line
@@ -194,8 +193,8 @@ def test_a_sample_spoilt_by_nan_is_not_blamed_on_n(run: Run) -> None:
     scores = certificate.scores.copy()
     scores[:40] = math.nan
     spoilt = dataclasses.replace(certificate, scores=scores)
-    assert shortfall(certificate, rows(certificate)[0]) is None
-    assert shortfall(spoilt, rows(spoilt)[0]) == "n=200 proves nothing at eps=0.18, because 40 of the scores were NaN."
+    assert shortfall(certificate, certificate.rows()[0]) is None
+    assert shortfall(spoilt, spoilt.rows()[0]) == "n=200 proves nothing at eps=0.18, because 40 of the scores were NaN."
 
 
 def test_a_lack_of_memory_is_one_line(run: Run) -> None:

@@ -24,13 +24,14 @@ def the_line(result: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(("text", "size"), [("8", (8, 12)), ("8x6", (8, 6)), ("8X6", (8, 6)), ("32", (32, 48))])
 def test_it_reaches_the_certificate(run: Run, text: str, size: tuple[int, int]) -> None:
     data = the_line(run("certify", "a.png", "--resolution", text, "--json", "-"))
-    assert (data["working"]["height"], data["working"]["width"]) == size
+    assert tuple(data["front_end"]["output_shape"][1:]) == size
     assert data["shape"] == [3, 16, 24]
-    assert certiqa.Certificate.from_dict(data).working is not None
+    assert not certiqa.Certificate.from_dict(data).front_end.is_identity
 
 
 def test_the_images_own_size_is_no_resize(run: Run) -> None:
-    assert "working" not in the_line(run("certify", "a.png", "--resolution", "16", "--json", "-"))
+    same = the_line(run("certify", "a.png", "--resolution", "16", "--json", "-"))
+    assert same["front_end"]["front_end"] == {"name": "identity"}
 
 
 def test_sizes_of_attacks_stay_those_of_the_original(run: Run) -> None:

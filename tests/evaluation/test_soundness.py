@@ -13,10 +13,10 @@ from scipy import stats
 
 import certiqa
 from certiqa import attacks
+from certiqa.certifiers.soundness import attack_length
 from certiqa.data.images import read_image
 from certiqa.errors import ImageError, InputError, SoundnessAlarm
 from certiqa.evaluation import Verdict, attack_radius, fresh_scores, soundness_of, verdict
-from certiqa.evaluation.soundness import attack_length
 
 SIGMA = 0.1
 
@@ -118,7 +118,7 @@ def test_a_working_resolution_in_the_pixels_of_the_original(image):
     found = verdict(certificate, big, moved, fresh, eps=eps)
     assert found.within
     assert not found.alarm
-    false = dataclasses.replace(certificate, working=dataclasses.replace(certificate.working, norm=0.01))
+    false = dataclasses.replace(certificate, front_end=dataclasses.replace(certificate.front_end, lipschitz=0.01))
     wrong = verdict(false, big, moved, fresh, eps=eps)
     assert wrong.alarm, "a resize whose norm is understated is found out"
 

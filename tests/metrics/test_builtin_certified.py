@@ -43,7 +43,7 @@ def test_it_scores_what_the_resize_leaves(metric):
 def test_certify_takes_its_sigma_and_resolution(metric, picture):
     certificate = certiqa.certify("builtin-certified", samples.path("chelsea"), n=50, seed=1, device="cpu")
     assert certificate.sigma == metric.certified_sigma
-    assert (certificate.working.height, certificate.working.width) == (
+    assert certificate.front_end.output_shape[1:] == (
         SIDE,
         round(SIDE * picture.width / picture.height),
     )

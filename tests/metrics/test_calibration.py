@@ -253,7 +253,7 @@ def test_what_a_metric_was_made_for_stays(toy, picture):
     toy.certified_sigma, toy.certified_resolution, toy.unclipped_noise = 0.7, 8, True
     old = certiqa.certify(toy, picture, n=200, seed=7)
     new = certiqa.certify(calibrated(toy, RISING), picture, n=200, seed=7)
-    assert (new.sigma, new.working) == (0.7, old.working)
+    assert (new.sigma, new.front_end) == (0.7, old.front_end)
     assert new.score == pytest.approx(RISING(old.score))
     toy.unclipped_noise = False
     assert certiqa.certify(toy, picture, n=200, seed=7).score != old.score

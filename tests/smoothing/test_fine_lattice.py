@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from certiqa.frontends.grid import subdivision
 from certiqa.smoothing import fine_lattice
 from certiqa.smoothing.fine_lattice import fine_law, fine_reach, fine_thresholds, fine_tv_slack, torch_fine_law
 from certiqa.smoothing.lattice import thresholds
-from certiqa.smoothing.working import subdivision
 
 SMALL = (1e-5, 1.5e-4)  # 84 and 1253 steps in sigma: by mpmath, and by the series
 SIGMAS = (*SMALL, 0.06, 0.25, 4.0)

@@ -14,10 +14,10 @@ import torch
 from scipy import stats
 
 from certiqa.errors import InputError
+from certiqa.frontends.grid import subdivision
 from certiqa.smoothing import fine_noise, philox
 from certiqa.smoothing.fine_lattice import fine_reach, fine_thresholds
 from certiqa.smoothing.noise import FineNoise, LatticeNoise, noise_key
-from certiqa.smoothing.working import subdivision
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

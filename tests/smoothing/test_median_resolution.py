@@ -40,8 +40,8 @@ def test_the_value_with_a_graph_is_the_same(picture, toys):
         plain = smooth(images)
     assert not plain.requires_grad
     assert torch.allclose(smooth(images).detach(), plain, rtol=0, atol=2e-7)
-    assert "resolution=6" in repr(smooth)
-    assert "resolution" not in repr(MedianSmoothing(toys.mean, 0.3))
+    assert "front_end=Resize(resolution=6)" in repr(smooth)
+    assert "front_end" not in repr(MedianSmoothing(toys.mean, 0.3))
 
 
 @pytest.mark.parametrize("denoiser", [None, shrink])
@@ -135,4 +135,4 @@ def test_what_is_deployed_is_what_is_certified():
         certificate = certiqa.certify(metric, image, n=200, seed=1, resolution=given)
         smooth = certiqa.MedianSmoothing(metric, 0.25, n=200, seed=1, resolution=given).eval()
         assert float(smooth(image[None])) == pytest.approx(certificate.score, rel=1e-6)
-        assert (certificate.working is None) == (given == "native")
+        assert (certificate.front_end.is_identity) == (given == "native")

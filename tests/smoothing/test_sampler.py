@@ -224,7 +224,9 @@ def test_n_that_fits_no_memory(toys, picture):
 
 def test_automatic_batch_sizes():
     cpu = torch.device("cpu")
-    assert automatic_batch_size(512, 512, cpu) == 4
-    assert automatic_batch_size(8, 8, cpu) == 1024
-    assert automatic_batch_size(10_000, 10_000, cpu) == 1
-    assert automatic_batch_size(512, 512, torch.device("cuda")) == 64
+    assert automatic_batch_size((3, 512, 512), cpu) == 4
+    assert automatic_batch_size((3, 8, 8), cpu) == 1024
+    assert automatic_batch_size((117,), cpu) == 2048
+    assert automatic_batch_size((1 << 30,), cpu) == 1
+    assert automatic_batch_size((3, 10_000, 10_000), cpu) == 1
+    assert automatic_batch_size((3, 512, 512), torch.device("cuda")) == 64

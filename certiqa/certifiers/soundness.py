@@ -17,23 +17,23 @@ from typing import Any
 import numpy as np
 
 from certiqa._checks import check_alpha, check_eps
-from certiqa.certificate import Certificate
+from certiqa.certificate import Certificate, LipschitzCertificate, MedianCertificate
 from certiqa.certificate.evidence import Evidence
+from certiqa.certifiers.verdicts import Verdict
 from certiqa.data.images import Picture, read_image
 from certiqa.errors import InputError
-from certiqa.evaluation.verdicts import Verdict
 from certiqa.smoothing.audit import NUMERICS
 from certiqa.smoothing.base import DTYPES
 from certiqa.statistics.ranks import smallest_n
 from certiqa.statistics.statements import median_ranks
 
-__all__ = ["attack_length", "attack_radius", "verdict"]
+__all__ = ["attack_length", "attack_radius", "checked_images", "judged_without_chance", "verdict"]
 
 _LENGTH_ROUNDING = 1e-12  # of the l2 length's own float64 arithmetic, on the side that makes an attack longer
 
 
 def verdict(
-    certificate: Certificate,
+    certificate: MedianCertificate,
     original: object,
     attacked: object,
     fresh: object,
@@ -46,12 +46,12 @@ def verdict(
     """Decide about one attack.
 
     Args:
-        certificate: of the original image, also one at a working resolution.
+        certificate: of the original image, behind any front end.
         original: the image that was certified, in anything that :func:`certiqa.certify` reads.
         attacked: the attacked image, of the same size: 8-bit, or float.
         fresh: scores of the metric under noise at the attacked image, (n,), drawn AFTER the attack and independent of
-            it, at the certificate's sigma and resolution (:func:`certiqa.evaluation.fresh_scores`); NaN: a failed
-            forward, the worst score on either side.
+            it, at the certificate's sigma and behind its front end (:func:`certiqa.evaluation.fresh_scores`); NaN: a
+            failed forward, the worst score on either side.
         eps: the radius whose interval is tested, in the original's pixels; answered by the band. Default with ``at``
             None as well: the attack's own length, the tightest interval that the band promises it.
         at: instead, the one eps that was declared before the certificate was sampled.
@@ -69,8 +69,8 @@ def verdict(
     >>> found.within, found.outside, found.alarm
     (True, None, False)
     """
-    before, after = read_image(original), read_image(attacked)
-    _check_images(certificate, before, after)
+    before, after = (one if isinstance(one, Picture) else read_image(one) for one in (original, attacked))
+    checked_images(certificate, before, after)
     check_alpha(level, "level")
     scores = _fresh(fresh, level, certificate.tv_slack)
     length = attack_length(before, after)
@@ -96,6 +96,36 @@ def verdict(
         n_fresh=len(scores),
         level=level,
         tolerance=check_eps(tolerance, "tolerance"),
+    )
+
+
+def judged_without_chance(
+    certificate: LipschitzCertificate, original: Picture, attacked: Picture, score: float
+) -> Verdict:
+    """Decide about one attack on a certificate that no noise took part in.
+
+    Args:
+        certificate: of the original.
+        original: the picture that was certified.
+        attacked: the attacked picture, of the same size.
+        score: that of the attacked picture.
+    """
+    length = attack_length(original, attacked)
+    interval = certificate.bounds(length)
+    return Verdict(
+        certificate=certificate.provenance.image_sha256[:16],
+        length=length,
+        eps=interval.eps,
+        lower=interval.lower,
+        upper=interval.upper,
+        alpha=0.0,
+        simultaneous=True,
+        median=score,
+        median_low=score,
+        median_high=score,
+        n_fresh=0,
+        level=0.0,
+        tolerance=0.0,
     )
 
 
@@ -138,7 +168,8 @@ def attack_length(original: Picture, attacked: Picture) -> float:
     return float(np.sqrt(np.square(second - first).sum())) / units * (1 + _LENGTH_ROUNDING)
 
 
-def _check_images(certificate: Certificate, original: Picture, attacked: Picture) -> None:
+def checked_images(certificate: Certificate, original: Picture, attacked: Picture) -> None:
+    """Raise InputError if the original is not the certified picture, or the attacked one has another size."""
     if original.sha256() != certificate.provenance.image_sha256:
         rule = f"must be the image that was certified, {certificate.provenance.image}"
         raise InputError.of("original", rule, original.name)

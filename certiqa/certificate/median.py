@@ -1,24 +1,21 @@
-"""Certificate: the scores of one image under noise, and every answer that they prove."""
+"""MedianCertificate: the scores of one image under noise, and every answer that they prove."""
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
 from certiqa import _checks as check
+from certiqa.certificate.base import Certificate
 from certiqa.certificate.evidence import Evidence
-from certiqa.certificate.interval import Curve, Interval
+from certiqa.certificate.interval import Curve, Floats, Interval
 from certiqa.certificate.provenance import Provenance
 from certiqa.errors import InputError
-from certiqa.smoothing.working import Working
-from certiqa.statistics import percentile
+from certiqa.frontends import SizedFrontEnd
 from certiqa.statistics.statements import (
     Confidence,
     Deployed,
@@ -33,29 +30,29 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Certificate"]
+    from certiqa.certificate.words import Row
 
-Floats = npt.NDArray[np.float64]
+__all__ = ["MedianCertificate"]
 
 
+@final
 @dataclass(frozen=True, eq=False, repr=False)
-class Certificate:
-    """What was proved about one image, for every eps, tau and alpha, without another forward pass.
+class MedianCertificate(Certificate):
+    """What was proved by median smoothing, for every eps, tau and alpha, without another forward pass.
 
-    The guarantee. h(x) is the median of f(x+G), G ~ N(0, sigma^2 I), f the metric with all that happens before and
-    after it. With probability at least 1 - alpha over the noise that was drawn, for every change delta of the image
-    with ||delta||_2 <= eps, h(x+delta) lies in ``bounds(eps)`` and differs from h(x) by at most ``tau(eps)``. Answers
-    for an eps given positionally come from a simultaneous band: all of them, for all eps, hold together. ``at=`` asks
-    the tighter exact ranks for ONE eps that was declared before sampling; each such statement fails with at most alpha.
-    Behind a resize (:attr:`working`) h(x) is the median of f(g(x)+G), g(x) the resized image on its grid; delta and eps
-    are those of the image as it was given all the same.
+    The guarantee. h(x) is the median of f(g(x)+G), G ~ N(0, sigma^2 I), g the front end (none: g(x) = x), f the metric
+    with all that happens before and after it. With probability at least 1 - alpha over the noise that was drawn, for
+    every change delta of the image with ||delta||_2 <= eps, h(x+delta) lies in ``bounds(eps)`` and differs from h(x) by
+    at most ``tau(eps)``. Answers for an eps given positionally come from a simultaneous band: all of them, for all eps,
+    hold together. ``at=`` asks the tighter exact ranks for ONE eps that was declared before sampling; each such
+    statement fails with at most alpha. delta and eps are those of the image as it was given, whatever the front end.
 
     Certificates are made by :func:`certiqa.certify`.
 
     Attributes:
         scores: (n,) float64, in the order of sampling, read-only; NaN marks a failed forward, which counts as the
             worst possible score on either side.
-        sigma: standard deviation of the noise, for intensities in [0, 1].
+        sigma: standard deviation of the noise, for intensities in [0, 1], or in the units of the front end's numbers.
         alpha: failure probability that was asked for; every answer takes another one on request.
         side: "both"; "upper" (only rises are bounded) or "lower".
         at: the eps declared before sampling, or None.
@@ -69,9 +66,8 @@ class Certificate:
         assumptions: what the proof takes for granted, in words.
         method: "median smoothing" or "denoised median smoothing".
         provenance: where it all comes from.
+        front_end: what stands between the image and the noise.
         seed: the seed of the noise; kept out of JSON unless it is revealed.
-        working: the resize before the noise, if there is one: its size, its operator norm, its grid. All questions are
-            asked and answered in the original's eps all the same. None: the noise met the image at its own size.
 
     Source: arXiv 2007.03730 (bounds), 2411.12575 (tau-closeness in IQA); exact ranks, band, drift and deployed
     statements: docs/theory.md.
@@ -98,8 +94,11 @@ class Certificate:
     assumptions: tuple[str, ...]
     method: str
     provenance: Provenance
+    front_end: SizedFrontEnd
     seed: int | None = field(default=None)
-    working: Working | None = field(default=None)
+
+    kind: ClassVar[str] = "median"
+    scored: ClassVar[str] = "median"
 
     @property
     def n(self) -> int:
@@ -110,19 +109,6 @@ class Certificate:
     def failures(self) -> int:
         """Number of NaN scores."""
         return int(np.isnan(self.scores).sum())
-
-    @property
-    def dimension(self) -> int:
-        """Number of values of the image as it was given, 3HW."""
-        return math.prod(self.shape)
-
-    def eps_for(self, radius: float) -> float:
-        """The eps, in the image's own pixels, that an l2 radius at the noise's resolution covers.
-
-        Without a resize the two are the same.
-        ``certificate.eps_for(2 * certificate.sigma)`` is the eps at which r = eps/sigma = 2 is asked of the scores.
-        """
-        return self._at_original(check.check_eps(radius, "radius"))
 
     @cached_property
     def _evidence(self) -> Evidence:
@@ -241,9 +227,9 @@ class Certificate:
         if center is not None:
             if statement == "deployed":
                 raise InputError.of("statement", "must be 'drift' where center is given", statement)
-            return self._at_original(self._evidence.radius_around(check.check_center(center), tau, level))
+            return self.front_end.before(self._evidence.radius_around(check.check_center(center), tau, level))
         deployed = self._deployed(statement, level, n_deployed, beta)
-        return self._at_original(self._evidence.radius(tau, band_confidence(self.n, level, self.side), deployed))
+        return self.front_end.before(self._evidence.radius(tau, band_confidence(self.n, level, self.side), deployed))
 
     def curve(self, eps: npt.ArrayLike | None = None, *, alpha: float | None = None, points: int = 129) -> Curve:
         """Bounds and tau for many eps; all of it holds simultaneously with probability at least 1 - alpha.
@@ -254,11 +240,7 @@ class Certificate:
             points: how many, if eps is not given.
         """
         level = self._alpha(alpha)
-        if eps is None:
-            check.check_count(points, "points", 2)
-            grid = np.linspace(0.0, 1.1 * self.largest_eps(alpha=level), points)
-        else:
-            grid = np.array([check.check_eps(e) for e in np.atleast_1d(np.asarray(eps)).tolist()])
+        grid = self._grid(eps, self.largest_eps(alpha=level), points)
         intervals = [self.bounds(e, alpha=level) for e in grid.tolist()]
         return Curve(
             eps=grid,
@@ -272,7 +254,7 @@ class Certificate:
     def largest_eps(self, *, alpha: float | None = None) -> float:
         """The eps up to which n scores prove anything (by the band): beyond it only the enforced range remains."""
         confidence = band_confidence(self.n, self._alpha(alpha), self.side)
-        return self._at_original(max(0.0, self._evidence.rank_radius(1, confidence)))
+        return self.front_end.before(max(0.0, self._evidence.rank_radius(1, confidence)))
 
     def smallest_n(
         self, eps: float | None = None, *, at: float | None = None, alpha: float | None = None
@@ -283,23 +265,15 @@ class Certificate:
         """
         radius, simultaneous = self._radius_asked(eps, at)
         level = self._alpha(alpha)
-        r = self._at_work(radius) / self.sigma
+        r = self.front_end.behind(radius) / self.sigma
         return smallest_n_for(r, level, self.side, simultaneous=simultaneous, slack=self.tv_slack)
 
     # -- behind the gate ----------------------------------------------------------------------------------------------
 
-    def _at_work(self, eps: float) -> float:
-        """The radius at which the scores are asked about an eps of the original, never too small."""
-        return eps if self.working is None else self.working.at_work(eps)
-
-    def _at_original(self, radius: float) -> float:
-        """The eps of the original that a radius of the scores covers, never too large."""
-        return radius if self.working is None else self.working.at_original(radius)
-
     def _interval(
         self, eps: float, confidence: Confidence, deployed: Deployed | None, alpha: float, simultaneous: bool
     ) -> Interval:
-        interval = self._evidence.interval(self._at_work(eps), confidence, deployed, alpha, simultaneous)
+        interval = self._evidence.interval(self.front_end.behind(eps), confidence, deployed, alpha, simultaneous)
         return replace(interval, eps=eps)
 
     def _alpha(self, alpha: float | None) -> float:
@@ -331,67 +305,48 @@ class Certificate:
 
     def __repr__(self) -> str:
         return (
-            f"<Certificate {self.provenance.image}: score {self.score:.4g}, sigma {self.sigma:g}, n {self.n}, "
+            f"<MedianCertificate {self.provenance.image}: score {self.score:.4g}, sigma {self.sigma:g}, n {self.n}, "
             f"alpha {self.alpha:g}, side {self.side!r}>"
         )
-
-    def __str__(self) -> str:
-        from certiqa.certificate.words import describe
-
-        return describe(self)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Certificate):
-            return NotImplemented
-        return self.to_dict() == other.to_dict()
 
     def __hash__(self) -> int:
         return hash((self.provenance.image_sha256, self.provenance.seed_commitment, self.scores.tobytes()))
 
     def to_dict(self, *, reveal_seed: bool = False) -> dict[str, Any]:
         """Plain data with full provenance, scores included, that JSON can hold; the seed only if ``reveal_seed``."""
-        from certiqa.certificate.store import to_dict
+        from certiqa.certificate.writing import to_dict
 
         return to_dict(self, reveal_seed=reveal_seed)
 
-    def to_json(self, path: str | Path | None = None, *, reveal_seed: bool = False) -> str:
-        """The certificate as JSON text; with ``path``, written there too.
+    def rows(self, eps: tuple[float, ...] = ()) -> list[Row]:
+        """One row per eps, the one declared beforehand first; default: a quarter of sigma to three sigma."""
+        from certiqa.certificate.median_words import rows
 
-        Raises:
-            InputError: ``path`` cannot be written; the certificate is as it was.
-        """
-        text = json.dumps(self.to_dict(reveal_seed=reveal_seed), indent=1, allow_nan=False)
-        if path is not None:
-            try:
-                Path(path).write_text(text + "\n", encoding="utf-8")
-            except OSError as error:
-                rule = f"must be a file that can be written ({error.strerror or error})"
-                raise InputError.of("path", rule, str(path), "Make its folder first, or name another.") from error
-        return text
+        return rows(self, eps)
 
-    @classmethod
-    def from_dict(cls, data: object) -> Certificate:
-        """The inverse of :meth:`to_dict`; recomputes what it states and refuses a certificate that contradicts itself.
+    def score_words(self) -> list[str]:
+        """Which median of which scores."""
+        from certiqa.certificate.median_words import score_lines
 
-        That finds accidents and careless edits. It is no signature: who writes new scores writes a new certificate.
+        return score_lines(self)
 
-        Raises:
-            CertificateError: not a certificate, of a newer format, incomplete, or contradictory.
-        """
-        from certiqa.certificate.store import from_dict
+    def guarantee_words(self) -> str:
+        """The guarantee, with its failure probability."""
+        from certiqa.certificate.median_words import guarantee_words
 
-        return from_dict(data)
+        return guarantee_words(self)
 
-    @classmethod
-    def from_json(cls, source: str | Path) -> Certificate:
-        """Read a certificate from JSON text, or from a file (a :class:`~pathlib.Path`, or a string that is no JSON).
+    def nothing_proved(self, shown: list[Row]) -> str | None:
+        """That these scores prove nothing at any eps of the rows, and what would; None if they prove something."""
+        from certiqa.certificate.median_words import nothing_proved
 
-        Raises:
-            CertificateError: as :meth:`from_dict`, or the file cannot be read.
-        """
-        from certiqa.certificate.store import from_json
+        return nothing_proved(self, shown)
 
-        return from_json(source)
+    def notes(self, shown: list[Row]) -> list[str]:
+        """What has to be said below a table of these rows."""
+        from certiqa.certificate.median_words import notes
+
+        return notes(self, shown)
 
     def plot(self, axes: tuple[Axes, Axes] | None = None) -> Figure:
         """Draw the interval against eps, and the histogram of the scores; needs the extra [plots].
@@ -405,7 +360,3 @@ class Certificate:
         from certiqa.certificate.figure import plot
 
         return plot(self, axes)
-
-    def psnr(self, eps: float) -> float:
-        """PSNR in dB of an attack of length eps on this image."""
-        return percentile.psnr_db(check.check_eps(eps), self.dimension)

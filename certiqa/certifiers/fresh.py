@@ -9,22 +9,26 @@ import numpy.typing as npt
 import torch
 
 from certiqa._checks import check_batch_size, check_count, check_seed
-from certiqa.certificate import Certificate
-from certiqa.data.images import read_image
+from certiqa.certificate import MedianCertificate
+from certiqa.data.images import Picture, read_image
 from certiqa.errors import ImageError
 from certiqa.smoothing.base import DTYPES, BaseScore, resolve_device
+from certiqa.smoothing.declared import scorer_behind
 from certiqa.smoothing.noise import fresh_seed
 from certiqa.smoothing.sampler import automatic_batch_size, sample_scores
-from certiqa.smoothing.select import check_size, view_of
+from certiqa.smoothing.view import check_size, view_of
 
-__all__ = ["fresh_scores"]
+__all__ = ["USUAL_FRESH", "fresh_scores"]
+
+USUAL_FRESH = 10_000
+"""Scores that judge an attack: enough to see a median that left its interval by a hundredth of their spread."""
 
 
 def fresh_scores(
-    certificate: Certificate,
+    certificate: MedianCertificate,
     metric: Any,
     image: object,
-    n: int = 10_000,
+    n: int = USUAL_FRESH,
     *,
     denoiser: Any = None,
     batch_size: int | str = "auto",
@@ -34,7 +38,7 @@ def fresh_scores(
     """Scores of the certified metric under noise at another image.
 
     Args:
-        certificate: says sigma, working resolution, enforced range and arithmetic.
+        certificate: says sigma, front end, enforced range and arithmetic.
         metric: the metric that was certified.
         image: what :func:`certiqa.certify` reads, of the size of the certified image.
         n: number of scores.
@@ -57,20 +61,20 @@ def fresh_scores(
     >>> fresh_scores(certificate, metric, image, 20, seed=2).shape
     (20,)
     """
-    picture = read_image(image)
+    picture = image if isinstance(image, Picture) else read_image(image)
     if picture.shape != certificate.shape:
         size = "{2}x{1}".format(*certificate.shape)
         raise ImageError(f"{picture.name} is {picture.width}x{picture.height}; the certificate is of a {size} image.")
     check_count(n, "n")
     check_batch_size(batch_size)
     key = check_seed(seed)
-    work = certificate.working
-    resolution = None if work is None else (work.height, work.width)
-    check_size(picture, metric, resolution)
+    sized = certificate.front_end
+    check_size(picture, metric, sized.front_end)
     where = resolve_device(metric, device)
-    view = view_of(picture, certificate.sigma, fresh_seed() if key is None else key, resolution, where)
+    view = view_of(picture, sized.front_end, certificate.sigma, fresh_seed() if key is None else key, where)
     dtype = DTYPES[certificate.provenance.dtype]
-    base = BaseScore(metric, denoiser, certificate.sigma, certificate.output_range, dtype)
+    scorer = scorer_behind(metric, sized.front_end, denoiser)
+    base = BaseScore(scorer, denoiser, certificate.sigma, certificate.output_range, dtype, sized.gives_pictures)
     if not isinstance(batch_size, int):
-        batch_size = automatic_batch_size(view.pixels.shape[1], view.pixels.shape[2], where)
-    return sample_scores(base, view.noise, view.pixels, n, batch_size=batch_size).scores
+        batch_size = automatic_batch_size(view.values.shape, where)
+    return sample_scores(base, view.noise, view.values, n, batch_size=batch_size).scores
