@@ -10,7 +10,6 @@ from scipy.stats import spearmanr
 from statsmodels.stats.proportion import proportion_confint
 
 import certiqa
-from certiqa.benchmark import work
 from certiqa.benchmark.config import Config
 from certiqa.benchmark.csv_table import csv_of
 from certiqa.benchmark.distorted_samples import distorted_samples
@@ -18,6 +17,7 @@ from certiqa.benchmark.folder import Folder
 from certiqa.benchmark.result import Comparison
 from certiqa.benchmark.rows import Found, row_of
 from certiqa.benchmark.running import run
+from certiqa.certifiers import median
 from certiqa.data.images import read_image
 from certiqa.data.splits import fold
 from certiqa.evaluation.correlation import Estimate
@@ -255,8 +255,8 @@ def test_a_certificate_that_does_not_hold_is_an_alarm(given, models, tmp_path, m
     given["certificates"]["images"] = given["attacks"]["images"] = 12
     given["attacks"]["transferred"] = False
     given["attacks"]["names"] = ["fgsm"]
-    drawn = work.fresh_scores
-    monkeypatch.setattr(work, "fresh_scores", lambda *a, **k: drawn(*a, **k) - 1000)
+    drawn = median.fresh_scores
+    monkeypatch.setattr(median, "fresh_scores", lambda *a, **k: drawn(*a, **k) - 1000)
     ran = run(Config.of(given), tmp_path, models=models)
     ((row, found),) = ran.soundness
     assert row == "MS, sigma 0.1, of toy on distorted-samples"
@@ -269,8 +269,8 @@ def test_a_certificate_that_does_not_hold_is_an_alarm(given, models, tmp_path, m
 def test_no_noise_serves_twice(given, models, tmp_path, monkeypatch):
     """What judges an attack is never the noise of the certificate, of the attack, of a deployed score or of another."""
     seeds = []
-    drawn = work.fresh_scores
-    monkeypatch.setattr(work, "fresh_scores", lambda *a, **k: (seeds.append(k["seed"]), drawn(*a, **k))[1])
+    drawn = median.fresh_scores
+    monkeypatch.setattr(median, "fresh_scores", lambda *a, **k: (seeds.append(k["seed"]), drawn(*a, **k))[1])
     run(Config.of(given), tmp_path, models=models)
     assert len(seeds) == 3 * 2 * 4  # rows, images, attacks that know the defence or not
     others = {seed_for(3, role) for role in ("certificate", "deployed", "attack")}
@@ -279,8 +279,8 @@ def test_no_noise_serves_twice(given, models, tmp_path, monkeypatch):
 
 
 def test_scores_that_become_nan_under_attack_are_told_and_the_rest_is_kept(given, models, tmp_path, monkeypatch):
-    drawn = work.fresh_scores
-    monkeypatch.setattr(work, "fresh_scores", lambda *a, **k: drawn(*a, **k) * math.nan)
+    drawn = median.fresh_scores
+    monkeypatch.setattr(median, "fresh_scores", lambda *a, **k: drawn(*a, **k) * math.nan)
     ran = run(Config.of(given), tmp_path, models=models)
     assert len(ran.failed) == 3 * 2 * 4
     assert all("there is no median" in reason for _, reason in ran.failed)
