@@ -17,7 +17,7 @@ from attack_effects import adaptive, best, label
 
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
 FILE = RESULTS / "attacks.jsonl"
-METRICS = {"builtin": "built-in", "builtin-certified": "built-in, made for noise", "eonss": "EONSS"}
+METRICS = {"builtin": "built-in", "builtin-noise-192": "built-in, made for noise", "eonss": "EONSS"}
 DEFENCES = {"none": "none", "ms": "MS", "dms": "DMS", "dms-iqa": "DMS-IQA"}
 NORMS = {"linf": "l_inf", "l2": "l2 of the same length"}
 Row = dict[str, Any]

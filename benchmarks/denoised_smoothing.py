@@ -84,11 +84,11 @@ def plan() -> Iterator[tuple[Defence, float]]:
     """The rows, cheap ones first. What does not ship is left out."""
     yield Defence("undefended", "builtin"), 0.0
     metrics, denoisers = certiqa.metrics.names(), certiqa.denoisers.names()
-    if "builtin-certified" in metrics:
-        card = certiqa.metrics.card("builtin-certified")
+    if "builtin-noise-192" in metrics:
+        card = certiqa.metrics.card("builtin-noise-192")
         for factor in FACTORS:
             made_for = card.certified_sigma or 0.0
-            yield Defence("certified", "builtin-certified", None, card.certified_resolution), factor * made_for
+            yield Defence("certified", "builtin-noise-192", None, card.certified_resolution), factor * made_for
     for sigma in SIGMAS:
         yield Defence("MS", "builtin"), sigma
         if "builtin-noise" in metrics:

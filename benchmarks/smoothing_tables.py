@@ -207,7 +207,7 @@ def candidate() -> str:
     text = (RESULTS / "frontier_candidate.jsonl").read_text(encoding="utf-8")
     shipped = [row for row in rows() if row["defence"]["name"] == "certified"]
     found = [("96 pixels, enlarged twice", json.loads(line)) for line in text.splitlines()]
-    found += [("`builtin-certified`, 192 pixels", row) for row in shipped]
+    found += [("`builtin-noise-192`, 192 pixels", row) for row in shipped]
 
     def lines() -> Iterator[str]:
         for name, r in sorted(found, key=lambda one: (one[1]["data"], -one[1]["certified"]["psnr_at_half_sd"])):

@@ -25,12 +25,12 @@ import certiqa
 
 photo = "chelsea.png"  # put a file of your own here
 shutil.copy(certiqa.samples.path("chelsea"), photo)
-certificate = certiqa.certify("builtin-certified", photo, n=1000, seed=0)
+certificate = certiqa.certify("builtin-noise-192", photo, n=1000, seed=0)
 
 # %% [markdown]
 # ## What was done
 #
-# `builtin-certified` declares the noise and the working size that it was trained for. The photograph was made
+# `builtin-noise-192` declares the noise and the working size that it was trained for. The photograph was made
 # smaller, Gaussian noise was added, and the metric scored the result: `n` times, with fresh noise each time. This is
 # what the metric saw:
 
@@ -103,7 +103,7 @@ from certiqa import attacks
 from certiqa.data.images import read_image
 from certiqa.evaluation import attack_radius, fresh_scores, verdict
 
-metric = certiqa.metrics.load("builtin-certified")
+metric = certiqa.metrics.load("builtin-noise-192")
 image = torch.from_numpy(read_image(photo).pixels.copy())  # uint8 (3, H, W)
 smooth = certiqa.MedianSmoothing(metric, certificate.sigma, n=16, seed=1).eval()  # resizes as the certificate did
 pgd = attacks.load("pgd", steps=10, quantise=False)

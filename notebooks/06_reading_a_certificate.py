@@ -26,7 +26,7 @@ from certiqa.statistics import percentile
 
 shutil.copy(certiqa.samples.path("coffee"), "coffee.png")
 declared = 1.0  # the one eps that we say beforehand that we shall ask about
-certificate = certiqa.certify("builtin-certified", "coffee.png", n=1000, seed=0, at=declared)
+certificate = certiqa.certify("builtin-noise-192", "coffee.png", n=1000, seed=0, at=declared)
 print(f"score {certificate.score:.3f}, n {certificate.n}, sigma {certificate.sigma}, alpha {certificate.alpha}")
 
 # %% [markdown]
@@ -79,7 +79,7 @@ print(f"... by a server that draws 100 scores, wrong in 1 %: [{cheaper.lower:.3f
 
 # %%
 known = certificate.bounds(0.0)
-printed = [certiqa.certify("builtin-certified", "coffee.png", n=200, seed=seed).score for seed in (1, 2, 3)]
+printed = [certiqa.certify("builtin-noise-192", "coffee.png", n=200, seed=seed).score for seed in (1, 2, 3)]
 print(f"printed here: {certificate.score:.3f}; the true median is in [{known.lower:.3f}, {known.upper:.3f}]")
 print("printed by three smaller runs:", [f"{score:.3f}" for score in printed])
 
@@ -189,7 +189,7 @@ print("equal:", again == certificate, "| the seed is in the file:", "seed" in st
 # %%
 constant = certiqa.certify(lambda x: torch.full((len(x),), 50.0), "coffee.png", 0.12, n=200, seed=0)
 bare = float(
-    certiqa.metrics.load("builtin-certified", "cpu")(
+    certiqa.metrics.load("builtin-noise-192", "cpu")(
         torch.from_numpy(certiqa.data.images.read_image("coffee.png").as_float())[None]
     )
 )

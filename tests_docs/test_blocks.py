@@ -17,7 +17,7 @@ my_metric, my_denoiser = sharpness, blur
 README_INSTEAD = (
     ("pyiqa:dbcnn", "builtin-noise"),
     ("n=2000", "n=400"),
-    ("--model builtin-certified        #", "--model builtin-certified --n 200  #"),
+    ("--model builtin-noise-192        #", "--model builtin-noise-192 --n 200  #"),
 )
 SET_UP = "python3.11 -m venv"  # .ci/run does these two
 

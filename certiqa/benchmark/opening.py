@@ -17,12 +17,15 @@ from certiqa.benchmark.sections import NT_TEST, Data, DefenceEntry
 from certiqa.benchmark.subject import Subject
 from certiqa.data.sets.dataset import DataSet
 from certiqa.errors import CertiqaError, InputError
+from certiqa.smoothing.declared import is_front_end, sigma_for
 from certiqa.trial.chosen import Chosen, chosen
 from certiqa.trial.defence import Defence
 from certiqa.trial.defended import Defended, defended, device_of
 
 __all__ = ["Opened", "opened"]
 
+_HEAD_DRAWS = 4096
+"""Scores that a deployed median is of, at least, behind a front end of numbers."""
 _OUTSIDE = ("source", "substitute", "pattern")
 """Options of attacks that are a metric or a file."""
 
@@ -130,8 +133,8 @@ def opened(
                 weights = entry.weights_for(name)
                 if weights is None:
                     continue
-                for sigma in (entry.sigmas or config.sigmas) if entry.smooth else (None,):
-                    what = f"defence {entry.name!r} of {name!r}"
+                what = f"defence {entry.name!r} of {name!r}"
+                for sigma in _tried(problems, what, loader.sigmas, weights, entry, config) or ():
                     one = _tried(problems, what, loader.subject, name, weights, entry, sigma, config, stack, told)
                     if one is None:
                         break
@@ -173,6 +176,15 @@ class _Loader:
         metric = self.metric(name)
         return stack.enter_context(defended(metric, device_of(metric), plain))
 
+    def sigmas(self, weights: str, entry: DefenceEntry, config: Config) -> tuple[float | None, ...]:
+        """The noise levels of a row: its own, else that of a metric with its own front end, else the config's."""
+        if not entry.smooth:
+            return (None,)
+        metric = self.metric(weights)
+        if entry.sigmas is None and is_front_end(getattr(metric, "front_end", None)):
+            return (sigma_for(metric, None),)
+        return entry.sigmas or config.sigmas
+
     def subject(
         self,
         name: str,
@@ -186,11 +198,14 @@ class _Loader:
         from certiqa.purifications import parse
 
         metric = self.metric(weights)
+        draws = config.agreement.draws
+        if is_front_end(getattr(metric, "front_end", None)):  # a pass of the head costs next to nothing
+            draws = max(draws, _HEAD_DRAWS)
         defence = Defence(
             purify=tuple(parse(text) for text in entry.purify),
             sigma=sigma,
             denoiser=entry.denoiser,
-            n=config.agreement.draws,
+            n=draws,
             samples=config.attacks.samples,
             seed=config.seed,
             resolution=entry.resolution,
@@ -200,7 +215,7 @@ class _Loader:
         if sigma is not None and _draws(found.metric):
             rule = "must give one score for one image, to be smoothed; this draws random numbers"
             raise InputError.of("smooth", rule, found.name, "Give the purification a seed, or leave out smooth.")
-        more = {"defence": defence.to_dict(), "draws": config.agreement.draws}
+        more = {"defence": defence.to_dict(), "draws": draws}
         return Subject.of(name, entry, sigma, found, more)
 
 

@@ -66,7 +66,7 @@ class DefenceEntry:
             under noise; "base" is the metric itself. The key "*" is every metric.
         smooth: whether it is a smoothed median.
         denoiser: before the metric.
-        sigmas: of the noise; None: those of the whole config.
+        sigmas: of the noise; None: what a metric with a front end of its own declares, else those of the whole config.
         resolution: at which the noise is added; None: what the metric declares, else the image's own; "native".
         purify: purifications, the first one nearest to the image.
     """

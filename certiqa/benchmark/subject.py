@@ -9,6 +9,7 @@ from typing import Any
 
 from certiqa.benchmark.sections import DefenceEntry
 from certiqa.frontends import Resize
+from certiqa.smoothing.declared import is_front_end
 from certiqa.trial.defended import Defended, device_of
 
 __all__ = ["Subject"]
@@ -76,6 +77,11 @@ class Subject:
     def kind(self) -> str:
         """ "none", "empirical" or "certified"."""
         return self.entry.kind_for(self.metric)
+
+    @property
+    def cheap(self) -> bool:
+        """Whether noise meets a front end's numbers, so that a score under noise costs a pass of the head alone."""
+        return self.sigma is not None and is_front_end(getattr(self.defended.metric, "front_end", None))
 
     @property
     def label(self) -> str:

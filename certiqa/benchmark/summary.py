@@ -116,7 +116,8 @@ def _in_order(subjects: list[Json], config: Config, metric: str) -> list[Json]:
     mine = [one for one in subjects if one["metric"] == metric and one["defence"] in names]
 
     def place(one: Json) -> tuple[int, int]:
-        return names.index(one["defence"]), 0 if one["sigma"] is None else sigmas[one["defence"]].index(one["sigma"])
+        own = sigmas[one["defence"]]  # without the sigma that a metric declares, its only one
+        return names.index(one["defence"]), own.index(one["sigma"]) if one["sigma"] in own else 0
 
     return sorted(mine, key=place)
 

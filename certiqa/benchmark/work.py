@@ -90,7 +90,7 @@ class Worker:
         return MedianCertifier.of(
             subject.defended.metric,
             subject.sigma,
-            n=config.certificates.n,
+            n=None if subject.cheap else config.certificates.n,  # None: as many as the metric was made for
             alpha=config.certificates.alpha,
             denoiser=subject.denoiser,
             seed=seed_for(config.seed, "certificate"),
@@ -122,8 +122,9 @@ class Worker:
         there = self.do(Cell("certificate", cell.data, cell.record, subject))
         certificate = Certificate.from_dict(there["certificate"])
         seed = seed_for(config.seed, f"fresh|{cell.key}")
-        attacked, n = read_image(stored), config.attacks.fresh
-        one = self._certifier(subject).judge(certificate, picture, attacked, seed=seed, n=n)
+        certifier, attacked = self._certifier(subject), read_image(stored)
+        n = subject.forwards if subject.cheap else config.attacks.fresh
+        one = certifier.judge(certificate, picture, attacked, seed=seed, n=n)
         return {"before": certificate.score, "after": one.median, "verdict": one.to_dict()}
 
     def _aim(self, cell: Cell, picture: Picture) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from certiqa._counted import counted
 from certiqa.certificate.words import RANGE_ONLY, Row, confidence_words, outward, range_words, towards
+from certiqa.statistics.percentile import eps_from_psnr
 
 if TYPE_CHECKING:
     from certiqa.certificate.median import MedianCertificate
@@ -17,6 +18,7 @@ __all__ = ["guarantee_words", "notes", "nothing_proved", "rows", "score_lines"]
 
 _CHANGES: tuple[Statement, ...] = ("drift", "deployed")
 _DEFAULT_RADII = (0.25, 0.5, 1.0, 2.0, 3.0)  # in units of sigma
+_DEFAULT_PSNR = (48.0, 42.0, 36.0, 30.0)
 
 
 def rows(certificate: MedianCertificate, eps: tuple[float, ...] = ()) -> list[Row]:
@@ -28,9 +30,17 @@ def rows(certificate: MedianCertificate, eps: tuple[float, ...] = ()) -> list[Ro
 
 
 def _default_eps(certificate: MedianCertificate) -> tuple[float, ...]:
-    """Where r = eps/sigma behind the front end has its usual values; four digits, rounded down, if there is one."""
+    """Where r = eps/sigma behind the front end has its usual values; four digits, rounded down, if there is one.
+
+    Behind a front end of numbers: attacks of 48, 42, 36 and 30 dB, as far as the scores prove anything there.
+    """
     if certificate.front_end.is_identity:
         return tuple(r * certificate.sigma for r in _DEFAULT_RADII)
+    if not certificate.front_end.gives_pictures:
+        usual = [eps_from_psnr(decibel, certificate.dimension) for decibel in _DEFAULT_PSNR]
+        within = tuple(eps for eps in usual if eps <= certificate.largest_eps())
+        if within:
+            return within
     found = [float(outward(certificate.eps_for(r * certificate.sigma), up=False)) for r in _DEFAULT_RADII]
     return tuple(eps for eps in found if eps > 0) or (0.0,)
 

@@ -93,9 +93,9 @@ def _notes(name: str, metric: Any, scored: Scored, found: Agreement, data: DataS
 def _trained_here(metric: Any) -> bool:
     """By certiqa, which leaves the validation parts alone: the built-in network, or a file of ``train defense``."""
     from certiqa.metrics.builtin import BuiltinMetric
-    from certiqa.metrics.builtin_certified import BuiltinCertified
+    from certiqa.metrics.builtin_noise_192 import BuiltinNoise192
 
-    return isinstance(metric, BuiltinMetric | BuiltinCertified) or hasattr(metric, "tuned")
+    return isinstance(metric, BuiltinMetric | BuiltinNoise192) or hasattr(metric, "tuned")
 
 
 def _fact(name: str, metric: Any, fact: str) -> Any:

@@ -1,14 +1,16 @@
 """``--json`` and ``--plot``: where each image's result goes; checked before sampling, written as soon as it is there.
 
-A file is written beside its place and renamed into it, so that it is whole or absent, also after a crash.
+A file is written beside its place and renamed into it, so that it is whole or absent, also after a crash. Lines are
+appended to what a .jsonl holds already, one process at a time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -38,7 +40,6 @@ class JsonOutput:
     def __init__(self, given: str | None, images: list[str]) -> None:
         self.on_stdout = given == "-"
         self._stdout = sys.stdout
-        self._begun = False
         self._lines = Path(given) if given and given.lower().endswith(".jsonl") and not Path(given).is_dir() else None
         self.files: list[Path] = []
         if self._lines:
@@ -60,13 +61,12 @@ class JsonOutput:
             write_atomically(self.files[index], lambda file: file.write(text))
 
     def _add_line(self, path: Path, line: bytes) -> None:
-        if not self._begun:
-            write_atomically(path, lambda file: file.write(line))
-            self._begun = True
-            return
+        """Append: what the file holds already, from an earlier run or another process, stays."""
         try:
-            with path.open("ab", buffering=0) as file:
-                end = file.tell()
+            with path.open("a+b", buffering=0) as file, _locked(file):
+                end = file.seek(0, os.SEEK_END)
+                if end and _last_byte(file) != b"\n":  # a line that some other program left unfinished
+                    line = b"\n" + line
                 try:
                     if file.write(line) != len(line):
                         raise OSError("no space left for the whole line")
@@ -75,6 +75,26 @@ class JsonOutput:
                     raise
         except OSError as error:
             raise _cannot(path, error) from error
+
+
+def _last_byte(file: IO[bytes]) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
+
+
+@contextlib.contextmanager
+def _locked(file: IO[bytes]) -> Iterator[None]:
+    """Keep other processes of certiqa from appending at the same time, where the system has such locks."""
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 class FigureOutput:

@@ -41,7 +41,7 @@ _RESOLUTION = (
     "Default: what the metric declares, else native."
 )
 _DENOISER = "Put before the metric: a name, a .safetensors file, or python:package.module:attribute."
-_JSON = "Write JSON: - (lines on stdout), a .jsonl, a .json (one image), or a folder."
+_JSON = "Write JSON: - (lines on stdout), a .jsonl (lines are added to it), a .json (one image), or a folder."
 
 
 def certify(

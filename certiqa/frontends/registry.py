@@ -7,6 +7,7 @@ from typing import Any
 
 from certiqa.errors import InputError
 from certiqa.frontends.base import FrontEnd
+from certiqa.frontends.energies import Energies
 from certiqa.frontends.identity import Identity
 from certiqa.frontends.resize import Resize
 
@@ -20,7 +21,11 @@ def _resize(data: Mapping[str, Any]) -> FrontEnd:
     return Resize(tuple(given) if isinstance(given, list) else given)
 
 
-_makers: dict[str, _Maker] = {Identity.name: lambda data: Identity(), Resize.name: _resize}
+_makers: dict[str, _Maker] = {
+    Energies.name: Energies.from_dict,
+    Identity.name: lambda data: Identity(),
+    Resize.name: _resize,
+}
 
 
 def register(name: str, make: _Maker) -> None:

@@ -68,12 +68,13 @@ def _lazy(module: str) -> _Entry:
 _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
     "builtin-at": _lazy("certiqa.metrics.builtin_at"),
-    "builtin-certified": _lazy("certiqa.metrics.builtin_certified"),
     "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
+    "builtin-noise-192": _lazy("certiqa.metrics.builtin_noise_192"),
     "builtin-nt": _lazy("certiqa.metrics.builtin_nt"),
     "linearityiqa": _lazy("certiqa.metrics.linearityiqa"),
 }
 _FAMILIES = {"pyiqa": "certiqa.metrics.pyiqa"}
+_RENAMED = {"builtin-certified": "builtin-noise-192"}
 
 
 def register(card: MetricCard, loader: Loader) -> None:
@@ -167,6 +168,8 @@ def load_catalogued(name: str, device: torch.device | str, weights: str | os.Pat
 
 
 def _entry(name: str) -> _Entry:
+    if name in _RENAMED:
+        raise UnknownNameError(f"The model {name!r} is now called {_RENAMED[name]!r}: pass that.")
     if name not in _METRICS:
         error = UnknownNameError.among("model", name, (*_METRICS, *(f"{prefix}:NAME" for prefix in _FAMILIES)))
         others = [f"{prefix}:{name}" for prefix in _FAMILIES if name in (_names_of(prefix) or ())]

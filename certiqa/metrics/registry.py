@@ -55,7 +55,7 @@ def load(
     """A metric by name: eval mode, parameters frozen, on ``device`` (default: a GPU if there is one, else the CPU).
 
     Args:
-        name: "builtin", "builtin-certified", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
+        name: "builtin", "builtin-noise-192", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
             path of a .safetensors file that certiqa train defense wrote.
         device: a torch device.
         weights: a weight file that replaces the published weights; needed where nothing is published that certiqa could

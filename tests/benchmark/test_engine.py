@@ -21,6 +21,7 @@ from certiqa.certifiers import median
 from certiqa.data.images import read_image
 from certiqa.data.splits import fold
 from certiqa.evaluation.correlation import Estimate
+from certiqa.frontends import Energies
 from certiqa.statistics.percentile import eps_from_linf
 from certiqa.trial.defended import seed_for
 
@@ -285,3 +286,43 @@ def test_scores_that_become_nan_under_attack_are_told_and_the_rest_is_kept(given
     assert len(ran.failed) == 3 * 2 * 4
     assert all("there is no median" in reason for _, reason in ran.failed)
     assert all(row.certified is not None for row in ran.comparison.rows if row.kind == "certified")
+
+
+class Energetic(torch.nn.Module):
+    """A metric with a front end of its own, whose head prefers fine structure."""
+
+    name, lower_better, output_range, range_enforced = "energetic", False, (0.0, 100.0), True
+    certified_sigma, certified_n = 0.004, 3000
+
+    def __init__(self):
+        super().__init__()
+        self.front_end = Energies(side=64, rings=6, signed=2)
+        self.head = FineStructure()
+
+    def forward(self, images):
+        return self.head(self.front_end.of_tensor(images))
+
+
+class FineStructure(torch.nn.Module):
+    def forward(self, numbers):
+        return 100 * torch.sigmoid(40 * numbers[:, 4] - 1)
+
+
+def test_a_metric_with_a_front_end_of_its_own_is_a_row_like_any_other(given, models, tmp_path):
+    given["defence"] = [
+        {"name": "undefended"},
+        {"name": "energies", "metric": {"toy": "energetic"}, "smooth": True},
+        {"name": "more noise", "metric": {"toy": "energetic"}, "smooth": True, "sigmas": [0.02]},
+    ]
+    given["certificates"]["at"] = ["psnr:45", "1 sigma"]
+    given["attacks"]["budgets"] = ["linf:2/255"]
+    ran = run(Config.of(given), tmp_path, models=models | {"energetic": Energetic().eval()})
+    found = rows_by(ran.comparison)
+    assert {("undefended", None), ("energies", 0.004), ("more noise", 0.02)} < set(found)
+    row = found["energies", 0.004]
+    assert (row.draws, row.resolution) == (4096, None)
+    made = [record for _, record in Folder(tmp_path).records()]
+    records = [one for one in made if one["what"] == "certificate" and one["sigma"] == 0.004]
+    assert {record["certificate"]["n"] for record in records} == {3000}
+    assert all(one.sound for _, one in ran.soundness)
+    assert sum(one.within for _, one in ran.soundness) > 0

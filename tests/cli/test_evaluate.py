@@ -479,7 +479,7 @@ def test_notes_are_of_the_weights_at_hand(tmp_path: Path) -> None:
     ("name", "data", "part", "said"),
     [
         ("builtin", "livec", "fit", "was trained on the fit part of livec: --part validation is what it never saw"),
-        ("builtin-certified", "livec", "all", "was trained on the fit part of livec"),
+        ("builtin-noise-192", "livec", "all", "was trained on the fit part of livec"),
         ("builtin", "livec", "validation", None),
         ("builtin", "koniq10k", "all", None),
         ("linearityiqa", "koniq10k", "validation", "was trained on images of koniq10k, by a split of its own"),

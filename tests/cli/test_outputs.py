@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,11 +30,12 @@ def test_json_on_stdout_is_pure_even_if_the_model_talks(run: Run) -> None:
     assert "Computing took" in result.stderr
 
 
-def test_json_lines_replace_an_old_file_and_keep_the_order(run: Run, folder: Path) -> None:
+def test_json_lines_keep_what_is_there_and_the_order(run: Run, folder: Path) -> None:
     (folder / "out.jsonl").write_text("an older run\n")
     result = run("certify", "a.png", "text.png", "b.png", "--json", "out.jsonl")
     lines = (folder / "out.jsonl").read_text().splitlines()
-    assert [json.loads(line)["provenance"]["image"] for line in lines] == ["a.png", "b.png"]
+    assert lines[0] == "an older run"
+    assert [json.loads(line)["provenance"]["image"] for line in lines[1:]] == ["a.png", "b.png"]
     assert "a.png (24x16)" in result.stdout
 
 
@@ -147,3 +149,36 @@ def test_a_full_disk_leaves_whole_lines(folder: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     output.write(2, {"image": 2})
     assert [json.loads(line)["image"] for line in (folder / "out.jsonl").read_text().splitlines()] == [0, 2]
+
+
+def test_lines_are_added_to_what_a_file_holds(run: Run, folder: Path) -> None:
+    """A second run, or another process, never takes away what the first one wrote."""
+    assert run("certify", "a.png", "b.png", "--json", "out.jsonl").exit_code == 0
+    before = (folder / "out.jsonl").read_text()
+    assert run("certify", "a.png", "--n", "30", "--json", "out.jsonl").exit_code == 0
+    after = (folder / "out.jsonl").read_text()
+    assert after.startswith(before)
+    assert [json.loads(line)["provenance"]["image"] for line in after.splitlines()] == ["a.png", "b.png", "a.png"]
+
+
+def test_a_line_that_was_left_unfinished_stays_a_line_of_its_own(run: Run, folder: Path) -> None:
+    (folder / "out.jsonl").write_text('{"half')
+    assert run("certify", "a.png", "--json", "out.jsonl").exit_code == 0
+    first, second = (folder / "out.jsonl").read_text().splitlines()
+    assert first == '{"half'
+    assert json.loads(second)["provenance"]["image"] == "a.png"
+
+
+def test_two_processes_add_to_one_file(folder: Path) -> None:
+    code = """
+import subprocess
+import sys
+from certiqa.cli._outputs import JsonOutput
+output = JsonOutput("out.jsonl", ["a.png"])
+for index in range(40):
+    output.write(0, {"who": sys.argv[1], "index": index, "text": "x" * 20_000})
+"""
+    others = [subprocess.Popen([sys.executable, "-c", code, who], cwd=folder) for who in "ab"]
+    assert [other.wait(60) for other in others] == [0, 0]
+    lines = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+    assert sorted((line["who"], line["index"]) for line in lines) == [(who, i) for who in "ab" for i in range(40)]

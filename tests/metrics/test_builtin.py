@@ -229,7 +229,7 @@ def test_widths_that_no_network_has(name, shape, tmp_path):
         load_builtin("cpu", tmp_path / "odd.safetensors")
 
 
-@pytest.mark.parametrize("name", ["builtin-certified", "builtin-noise"])
+@pytest.mark.parametrize("name", ["builtin-noise-192", "builtin-noise"])
 def test_packaged_weights_go_by_their_own_name(name, tmp_path):
     own = tmp_path / "mine.safetensors"
     own.write_bytes(builtin._packaged(f"{name}.safetensors"))

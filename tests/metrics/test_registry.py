@@ -54,7 +54,7 @@ def test_the_cards_of_everything_that_can_be_loaded_here(family):
     assert (
         [card.name for card in cards]
         == list(metrics.names())
-        == ["builtin", "builtin-at", "builtin-certified", "builtin-noise", "builtin-nt", "linearityiqa", "toy:grey"]
+        == ["builtin", "builtin-at", "builtin-noise", "builtin-noise-192", "builtin-nt", "linearityiqa", "toy:grey"]
     )
     assert all(card.summary and card.licence for card in cards)
     assert json.loads(json.dumps([card.to_dict() for card in cards]))[0]["output_range"] == [0.0, 100.0]

@@ -11,14 +11,14 @@ from certiqa import metrics, samples
 from certiqa.data.images import read_image
 from certiqa.data.resize import Resize, working_size
 from certiqa.errors import InputError
-from certiqa.metrics import builtin_certified
-from certiqa.metrics.builtin_certified import SIDE
+from certiqa.metrics import builtin_noise_192
+from certiqa.metrics.builtin_noise_192 import SIDE
 from certiqa.statistics.percentile import eps_from_linf, psnr_db
 
 
 @pytest.fixture(scope="module")
 def metric():
-    return metrics.load("builtin-certified", "cpu")
+    return metrics.load("builtin-noise-192", "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def picture():
 
 
 def test_the_packaged_weights_are_those_on_the_card(metric):
-    file = resources.files("certiqa.metrics").joinpath("weights", builtin_certified.WEIGHTS_FILE)
+    file = resources.files("certiqa.metrics").joinpath("weights", builtin_noise_192.WEIGHTS_FILE)
     assert hashlib.sha256(file.read_bytes()).hexdigest() == metric.card.weights_sha256
     assert len(file.read_bytes()) < 4_000_000
 
@@ -41,7 +41,7 @@ def test_it_scores_what_the_resize_leaves(metric):
 
 
 def test_certify_takes_its_sigma_and_resolution(metric, picture):
-    certificate = certiqa.certify("builtin-certified", samples.path("chelsea"), n=50, seed=1, device="cpu")
+    certificate = certiqa.certify("builtin-noise-192", samples.path("chelsea"), n=50, seed=1, device="cpu")
     assert certificate.sigma == metric.certified_sigma
     assert certificate.front_end.output_shape[1:] == (
         SIDE,
@@ -79,4 +79,4 @@ def test_an_attack_of_two_grey_levels_stays_inside(metric, picture):
 
 def test_its_parts_belong_together(tmp_path):
     with pytest.raises(InputError, match="belong together"):
-        metrics.load("builtin-certified", "cpu", weights=tmp_path / "own.safetensors")
+        metrics.load("builtin-noise-192", "cpu", weights=tmp_path / "own.safetensors")

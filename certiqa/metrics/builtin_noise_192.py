@@ -1,4 +1,6 @@
-"""The built-in metric for certificates: the same network, trained under strong noise at a small working resolution.
+"""The built-in network trained under strong noise on pixels at 192: what smoothing of pixels gets to at 42 dB.
+
+It is not itself certified: certificates are of its smoothed median. "builtin-energy" keeps far more agreement.
 
 Noise that covers an attack of a grey level or two everywhere drowns all detail of a picture, but neither its coarse
 structure nor how much detail there is in each band of frequencies; a network that was trained under that noise reads
@@ -7,7 +9,7 @@ how much.
 
 >>> import torch
 >>> from certiqa.metrics import load
->>> load("builtin-certified", "cpu")(torch.rand(2, 3, 100, 130)).shape
+>>> load("builtin-noise-192", "cpu")(torch.rand(2, 3, 100, 130)).shape
 torch.Size([2])
 """
 
@@ -24,15 +26,15 @@ from certiqa.metrics.builtin import BuiltinMetric, network
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import Resized
 
-__all__ = ["CARD", "BuiltinCertified", "load"]
+__all__ = ["CARD", "BuiltinNoise192", "load"]
 
 SIDE = 192
-WEIGHTS_FILE = "builtin-certified.safetensors"
+WEIGHTS_FILE = "builtin-noise-192.safetensors"
 WEIGHTS_SHA256 = "df125aa5ce9a3a01ea01df77ea411218c62856f7efbca31dbcc167474ea0f019"
 
 CARD = MetricCard(
-    name="builtin-certified",
-    summary="the built-in network trained under noise at a shorter side of 192 pixels, for certificates",
+    name="builtin-noise-192",
+    summary="the built-in network trained under noise on pixels at a shorter side of 192, to be smoothed",
     lower_better=False,
     output_range=(0.0, 100.0),
     range_enforced=True,
@@ -47,7 +49,7 @@ CARD = MetricCard(
 )
 
 
-class BuiltinCertified(MetricModule):
+class BuiltinNoise192(MetricModule):
     """Quality of images as (B,) scores in [0, 100], higher is better.
 
     ``forward(images)`` takes (B, 3, H, W) floating-point RGB in [0, 1], H and W at least 2. An image whose shorter
@@ -71,7 +73,7 @@ class BuiltinCertified(MetricModule):
         return scores
 
 
-def load(device: torch.device | str, weights: str | os.PathLike[str] | None) -> BuiltinCertified:
+def load(device: torch.device | str, weights: str | os.PathLike[str] | None) -> BuiltinNoise192:
     """For the registry: eval mode, parameters frozen, float32.
 
     Raises:
@@ -79,7 +81,7 @@ def load(device: torch.device | str, weights: str | os.PathLike[str] | None) -> 
         WeightsError: the packaged file is not the published one.
     """
     if weights is not None:
-        rule = "must not be given for 'builtin-certified': its weights, sigma and resolution belong together"
+        rule = "must not be given for 'builtin-noise-192': its weights, sigma and resolution belong together"
         raise InputError.of("weights", rule, os.fspath(weights), "Load your network as 'builtin' with weights=.")
     inner = network(WEIGHTS_FILE, WEIGHTS_SHA256)
-    return BuiltinCertified(inner).to(device).requires_grad_(False).eval()
+    return BuiltinNoise192(inner).to(device).requires_grad_(False).eval()

@@ -1,0 +1,60 @@
+"""How well a head agrees with people behind the noise, and how wide its certificates are, on examples."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import stats
+
+from certiqa.heads.config import HeadConfig
+from certiqa.heads.examples import Examples
+from certiqa.heads.network import Head
+from certiqa.training.draws import key
+
+__all__ = ["measured", "noisy_scores", "tau_over_sd"]
+
+Floats = npt.NDArray[np.float64]
+
+DRAWS = 1000
+"""Of noise per picture: enough for the quantiles at r = 2, not for certificates."""
+
+
+def measured(head: Head, examples: Examples, config: HeadConfig, draws: int = DRAWS) -> dict[str, float]:
+    """For each data set SROCC of the median noisy scores, and the median tau over the SD of those medians.
+
+    tau is that of the law of the scores: what certificates with ever more samples tend to.
+    """
+    scores = noisy_scores(head, examples, config.sigma, draws, config.seed)
+    medians = np.median(scores, axis=1)
+    found: dict[str, float] = {}
+    for group in np.unique(examples.groups):
+        own = examples.groups == group
+        found[f"srocc_{group}"] = float(stats.spearmanr(medians[own], examples.scores[own]).statistic)
+        found[f"tau_over_sd_{group}"] = tau_over_sd(scores[own], config.radius)
+    mean = float(np.mean([value for name, value in found.items() if name.startswith("srocc")]))
+    return {"loss": 1 - mean, **found}
+
+
+def noisy_scores(head: Head, examples: Examples, sigma: float, draws: int, seed: int) -> Floats:
+    """(N, draws) scores of the whole pictures, each with noise of its own."""
+    generator = torch.Generator().manual_seed(key(seed, "look") % 2**63)
+    found = np.empty((len(examples), draws))
+    with torch.inference_mode():
+        for row, numbers in enumerate(torch.from_numpy(examples.numbers[0])):
+            noise = torch.randn((draws, len(numbers)), generator=generator)
+            found[row] = head(numbers + sigma * noise).numpy()
+    return found
+
+
+def tau_over_sd(scores: Floats, radius: float) -> float:
+    """The median over pictures of max(Q(Phi(r)) - Q(1/2), Q(1/2) - Q(Phi(-r))), over the SD of Q(1/2).
+
+    >>> tau_over_sd(np.array([[1.0, 2.0, 3.0], [5.0, 6.0, 7.0]]), 100.0)
+    0.5
+    """
+    high = 0.5 * math.erfc(-radius / math.sqrt(2))
+    low, middle, top = np.quantile(scores, (1 - high, 0.5, high), axis=1)
+    return float(np.median(np.maximum(top - middle, middle - low)) / np.std(middle))

@@ -1,0 +1,102 @@
+"""Head: the small network that reads the noisy numbers of a front end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from certiqa import _checks as check
+from certiqa.training import plain
+
+__all__ = ["Head", "HeadShape"]
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """The sizes of a head.
+
+    Attributes:
+        inputs: m, how many numbers it reads.
+        hidden: units of each of its two hidden layers.
+        members: how many networks of that size there are; their scores are averaged.
+        scale: c: a number z enters as asinh(z/c). Of the order of the noise level.
+
+    Raises:
+        InputError: one of them breaks its rule.
+    """
+
+    inputs: int
+    hidden: int = 256
+    members: int = 1
+    scale: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("inputs", "hidden", "members"):
+            check.check_count(getattr(self, name), name)
+        object.__setattr__(self, "scale", plain.number("scale", self.scale, positive=True))
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return plain.as_mapping(self)
+
+
+class Head(nn.Module):
+    """g: (B, m) noisy numbers of a front end -> (B,) scores in [0, 100], higher is better.
+
+    Each number enters as (asinh(z/c) - centre) / spread, with the centre and spread that it has over the training
+    pictures; all that is not linear is behind the noise, where nothing can weaken a certificate. Every member is a
+    network m-hidden-hidden-1 with SiLU, and the score is 100 times the mean of the sigmoids of what they give, so for
+    any weights a finite score lies in [0, 100]. A score depends on its own row only; there is no dropout and no random
+    number; ``train()`` and ``eval()`` agree.
+
+    Args:
+        shape: the sizes.
+
+    Attributes:
+        front_end_digest: of the front end whose numbers it was trained on, or None.
+        certified_sigma: the noise level that it was trained for, in the units of the numbers, or None.
+        certified_n: the number of samples that certificates of it should use, or None.
+
+    >>> head = Head(HeadShape(inputs=5, hidden=4, members=2))
+    >>> head(torch.zeros(3, 5))
+    tensor([50., 50., 50.])
+    """
+
+    centre: Tensor
+    spread: Tensor
+    output_range = (0.0, 100.0)
+    range_enforced = True
+    lower_better = False
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.front_end_digest: str | None = None
+        self.certified_sigma: float | None = None
+        self.certified_n: int | None = None
+        self.register_buffer("centre", torch.zeros(shape.inputs))
+        self.register_buffer("spread", torch.ones(shape.inputs))
+        sizes = (shape.inputs, shape.hidden, shape.hidden, 1)
+        self.weights = nn.ParameterList(
+            torch.zeros(shape.members, sizes[i], sizes[i + 1]) for i in range(len(sizes) - 1)
+        )
+        self.biases = nn.ParameterList(torch.zeros(shape.members, 1, size) for size in sizes[1:])
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """(B, m) -> (B,) scores in [0, 100]."""
+        return 100 * torch.sigmoid(self.logits(numbers)).mean(0)
+
+    def logits(self, numbers: Tensor) -> Tensor:
+        """(B, m) -> (members, B), before the sigmoid."""
+        hidden = (torch.asinh(numbers / self.shape.scale) - self.centre) / self.spread
+        hidden = hidden.expand(self.shape.members, *hidden.shape)
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            hidden = torch.baddbmm(bias, hidden, weight)
+            if layer < last:
+                hidden = functional.silu(hidden)
+        return hidden.squeeze(2)
