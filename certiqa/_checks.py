@@ -24,7 +24,6 @@ __all__ = [
     "check_sigma",
     "check_statement",
     "check_tau",
-    "enforced_range",
     "real",
 ]
 
@@ -44,15 +43,15 @@ def real(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def check_sigma(value: object) -> float:
+def check_sigma(value: object, name: str = "sigma") -> float:
     """The noise level: finite, > 0, at most 4 (the intensities lie in [0, 1])."""
     sigma = real(value)
     if sigma is None or sigma <= 0:
         rule = "must be a finite number > 0, the noise's standard deviation for intensities in [0, 1]"
-        raise InputError.of("sigma", rule, value, "Try sigma=0.12.")
+        raise InputError.of(name, rule, value, f"Try {name}=0.12.")
     if sigma > LARGEST_SIGMA:
         rule = f"must be at most {LARGEST_SIGMA:g}: it is in units of intensities in [0, 1], not of grey levels"
-        raise InputError.of("sigma", rule, value, f"For grey levels of 255 pass sigma={sigma / 255:.4g}.")
+        raise InputError.of(name, rule, value, f"For grey levels of 255 pass {name}={sigma / 255:.4g}.")
     return sigma
 
 
@@ -144,7 +143,7 @@ def check_batch_size(value: object) -> int | str:
     return value if isinstance(value, str) and value == "auto" else check_count(value, "batch_size", 1, "Or 'auto'.")
 
 
-def check_resolution(value: object) -> int | tuple[int, int] | None:
+def check_resolution(value: object, name: str = "resolution") -> int | tuple[int, int] | None:
     """None (the model's or the image's own), the shorter side, or (height, width); from 2 to 4096 pixels."""
     if value is None or _is_side(value):
         return value if value is None else int(cast(Integral, value))
@@ -153,7 +152,7 @@ def check_resolution(value: object) -> int | tuple[int, int] | None:
     rule = (
         f"must be None, 'native', the shorter side, or (height, width), in whole pixels from 2 to {LARGEST_RESOLUTION}"
     )
-    raise InputError.of("resolution", rule, value, "Try resolution=128.")
+    raise InputError.of(name, rule, value, f"Try {name}=128.")
 
 
 def _is_side(value: object) -> bool:
@@ -167,8 +166,3 @@ def check_progress(value: object) -> None:
     if not (value is None or isinstance(value, bool) or callable(value)):
         rule = "must be True, False, or a function that is called with (scores done, n)"
         raise InputError.of("progress", rule, value)
-
-
-def enforced_range(model: object) -> tuple[float, float] | None:
-    """The range that a metric enforces by construction, if it says so (``output_range`` and ``range_enforced``)."""
-    return check_output_range(getattr(model, "output_range", None)) if getattr(model, "range_enforced", False) else None

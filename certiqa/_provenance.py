@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from certiqa._facts import model_name
 from certiqa._version import __version__
 from certiqa.errors import ModelError
 
@@ -30,15 +31,6 @@ def versions() -> dict[str, str]:
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def model_name(model: object) -> str:
-    """The name a metric gives itself, else that of its class or function."""
-    name = getattr(model, "name", None)
-    if isinstance(name, str):
-        return name
-    kind = model if hasattr(model, "__qualname__") else type(model)
-    return f"{getattr(kind, '__module__', '?')}.{getattr(kind, '__qualname__', '?')}"
 
 
 def model_sha256(model: object) -> str | None:

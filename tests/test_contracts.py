@@ -1,6 +1,7 @@
 """What the package promises about itself: names, imports, documentation, manners."""
 
 import ast
+import dataclasses
 import doctest
 import graphlib
 import importlib
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import certiqa
+from certiqa._facts import MetricFacts
 
 PACKAGE = Path(certiqa.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -106,45 +108,47 @@ ROOMS = {  # from the ground up: a room, and the rooms before it that it may imp
     "statistics": ("errors",),
     "_checks": ("errors", "statistics"),
     "_device": ("errors",),
-    "_provenance": ("errors", "_version"),
     "samples": ("errors",),
     "data": ("errors", "_counted"),
     "training": ("errors", "data"),
     "frontends": ("errors", "_checks", "data"),
+    "_facts": ("errors", "_checks", "frontends"),
+    "_provenance": ("errors", "_version", "_facts"),
     "heads": ("errors", "_checks", "data", "training", "frontends"),
-    "metrics": ("errors", "_checks", "_device", "data", "frontends", "heads"),
-    "denoisers": ("errors", "_checks", "_provenance", "training"),
-    "defenses": ("errors", "_checks", "_provenance", "data", "training", "metrics"),
-    "purifications": ("errors",),
-    "attacks": ("errors", "_checks", "_provenance", "data"),
-    "smoothing": ("errors", "statistics", "_checks", "_device", "_provenance", "data", "frontends"),
+    "metrics": ("errors", "_device", "data", "frontends", "_facts", "heads"),
+    "denoisers": ("errors", "_checks", "training", "_facts", "_provenance"),
+    "defenses": ("errors", "_checks", "data", "training", "_facts", "_provenance", "metrics"),
+    "purifications": ("errors", "_facts"),
+    "attacks": ("errors", "_checks", "data", "_facts", "_provenance"),
+    "smoothing": ("errors", "statistics", "_checks", "_device", "data", "frontends", "_facts"),
     "_progress": ("smoothing",),
     "certificate": ("errors", "_version", "_counted", "statistics", "_checks", "frontends", "smoothing"),
     "certifiers": (
-        "errors", "statistics", "_checks", "_provenance", "data", "frontends", "metrics", "denoisers", "smoothing",
-        "certificate",
+        "errors", "statistics", "_checks", "data", "frontends", "_facts", "_provenance", "metrics", "denoisers",
+        "smoothing", "certificate",
     ),
     "_certify": (
         "errors", "statistics", "_checks", "data", "frontends", "smoothing", "_progress", "certificate", "certifiers",
     ),
     "evaluation": (
-        "errors", "_counted", "_checks", "_provenance", "data", "frontends", "metrics", "smoothing", "certifiers",
+        "errors", "_counted", "statistics", "_checks", "data", "frontends", "_facts", "_provenance", "metrics",
+        "smoothing", "certifiers",
     ),
     "trial": (
-        "errors", "statistics", "_checks", "_provenance", "data", "frontends", "metrics", "denoisers", "purifications",
-        "attacks", "smoothing", "certifiers", "evaluation",
+        "errors", "statistics", "_checks", "data", "frontends", "_facts", "_provenance", "metrics", "denoisers",
+        "purifications", "attacks", "smoothing", "certifiers", "evaluation",
     ),
     "benchmark._reading": ("errors", "evaluation.correlation"),
     "benchmark.result": ("benchmark._reading", "evaluation.correlation"),
     "report": ("errors", "_counted", "statistics.percentile", "evaluation.correlation", "benchmark.result"),
     "benchmark": (
-        "errors", "_counted", "statistics", "_checks", "_provenance", "samples", "data", "frontends", "metrics",
-        "defenses", "purifications", "attacks", "smoothing", "certificate", "certifiers", "evaluation", "trial",
+        "errors", "_counted", "statistics", "_checks", "samples", "data", "frontends", "_facts", "_provenance",
+        "metrics", "defenses", "purifications", "attacks", "smoothing", "certificate", "certifiers", "evaluation", "trial",
         "benchmark._reading", "benchmark.result", "report",
     ),
     "cli": (
-        "errors", "_version", "_counted", "statistics", "_checks", "_provenance", "samples", "data", "training",
-        "frontends", "metrics", "denoisers", "defenses", "attacks", "smoothing", "_progress", "certificate",
+        "errors", "_version", "_counted", "statistics", "_checks", "samples", "data", "training", "frontends",
+        "_facts", "_provenance", "heads", "metrics", "denoisers", "defenses", "attacks", "smoothing", "_progress", "certificate",
         "certifiers", "_certify", "evaluation", "trial", "benchmark",
     ),
     "__init__": (
@@ -336,6 +340,32 @@ def test_manners(path):
     assert not {"eval", "exec", "pickle.load"} & calls(tree)
     assert not unsafe_loads(tree)
     assert path.startswith("cli/") or "print" not in calls(tree)
+
+
+def asked_facts(tree):
+    """Lines that ask an object for a fact of a metric by getattr or hasattr, which certiqa/_facts.py alone may do."""
+    names = {one.name for one in dataclasses.fields(MetricFacts)} | {"facts"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("getattr", "hasattr", "attrgetter"):
+            yield from (node.lineno for one in node.args if isinstance(one, ast.Constant) and one.value in names)
+
+
+def test_facts_are_read_in_one_place():
+    assert list(asked_facts(TREES["_facts.py"])), "the test can fail"
+    found = {path: list(asked_facts(tree)) for path, tree in TREES.items() if path != "_facts.py"}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_fact_that_is_asked_for_elsewhere_is_found():
+    text = """
+getattr(metric, "min_size", 1)
+getattr(metric, name)
+metric.min_size
+hasattr(metric, "front_end")
+getattr(metric, "head", None)
+builtins.getattr(self.metric, "certified_sigma", None)
+"""
+    assert sorted(asked_facts(ast.parse(text))) == [2, 5, 7]
 
 
 def test_manners_can_be_found_wanting():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numbers import Integral
 
-from certiqa._provenance import model_name
+from certiqa._facts import facts_of, model_name
 from certiqa.attacks._catalogue import by_norm
 from certiqa.attacks.budgets.base import Budget
 from certiqa.data.images import Picture, read_images
@@ -42,9 +42,9 @@ def groups_of(images: object, model: object, budget: Budget, quantise: bool, sin
     if not items:
         raise InputError.of("images", "must hold at least one image", items)
     groups = [read_images(item) for item in items]
-    least = getattr(model, "min_size", 1)
+    least = facts_of(model).min_size
     for picture in (picture for group in groups for picture in group):
-        if isinstance(least, int) and min(picture.height, picture.width) < least:
+        if min(picture.height, picture.width) < least:
             raise ImageError(
                 f"{picture.name} is {picture.width}x{picture.height}; the model {model_name(model)!r} needs at least "
                 f"{least} pixels on each side. Use a larger image or another metric."

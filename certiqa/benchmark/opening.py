@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from certiqa._facts import facts_of
 from certiqa.benchmark.config import Config
 from certiqa.benchmark.distorted_samples import NAME, distorted_samples
 from certiqa.benchmark.sections import NT_TEST, Data, DefenceEntry
 from certiqa.benchmark.subject import Subject
 from certiqa.data.sets.dataset import DataSet
 from certiqa.errors import CertiqaError, InputError
-from certiqa.smoothing.declared import is_front_end, sigma_for
+from certiqa.smoothing.declared import sigma_for
 from certiqa.trial.chosen import Chosen, chosen
 from certiqa.trial.defence import Defence
 from certiqa.trial.defended import Defended, defended, device_of
@@ -181,7 +182,7 @@ class _Loader:
         if not entry.smooth:
             return (None,)
         metric = self.metric(weights)
-        if entry.sigmas is None and is_front_end(getattr(metric, "front_end", None)):
+        if entry.sigmas is None and not entry.purify and facts_of(metric).front_end is not None:
             return (sigma_for(metric, None),)
         return entry.sigmas or config.sigmas
 
@@ -199,7 +200,7 @@ class _Loader:
 
         metric = self.metric(weights)
         draws = config.agreement.draws
-        if is_front_end(getattr(metric, "front_end", None)):  # a pass of the head costs next to nothing
+        if not (entry.purify or facts_of(metric).scores_pictures):  # a pass of the head costs next to nothing
             draws = max(draws, _HEAD_DRAWS)
         defence = Defence(
             purify=tuple(parse(text) for text in entry.purify),
@@ -224,7 +225,7 @@ def _draws(metric: Any) -> bool:
     from certiqa.purifications import Purification
 
     while isinstance(metric, Purification):
-        if metric.facts.random and metric.options.get("seed") is None:
+        if metric.purification.random and metric.options.get("seed") is None:
             return True
         metric = metric.metric
     return False

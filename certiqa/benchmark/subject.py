@@ -9,7 +9,6 @@ from typing import Any
 
 from certiqa.benchmark.sections import DefenceEntry
 from certiqa.frontends import Resize
-from certiqa.smoothing.declared import is_front_end
 from certiqa.trial.defended import Defended, device_of
 
 __all__ = ["Subject"]
@@ -81,7 +80,7 @@ class Subject:
     @property
     def cheap(self) -> bool:
         """Whether noise meets a front end's numbers, so that a score under noise costs a pass of the head alone."""
-        return self.sigma is not None and is_front_end(getattr(self.defended.metric, "front_end", None))
+        return self.sigma is not None and not self.defended.facts.scores_pictures
 
     @property
     def label(self) -> str:

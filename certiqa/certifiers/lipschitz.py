@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from certiqa import _checks as check
+from certiqa._facts import facts_of
 from certiqa.certificate import Certificate, LipschitzCertificate
 from certiqa.certifiers.making import chosen_metric, identity_of, provenance_of
 from certiqa.certifiers.soundness import checked_images, judged_without_chance
@@ -104,17 +105,16 @@ class LipschitzCertifier:
         radii = self._radii(sized, picture)
         value, lower, upper = self.head.ball_bounds(z, radii)
         seconds = {"total": time.perf_counter() - begin, "front_end": seen}
-        direction = getattr(self.metric, "lower_better", None)
-        enforced = check.enforced_range(self.metric)
+        facts = facts_of(self.metric)
         return LipschitzCertificate(
             value=value,
             radii=_frozen(radii),
             lower=_frozen(np.minimum.accumulate(lower)),
             upper=_frozen(np.maximum.accumulate(upper)),
             shape=picture.shape,
-            output_range=enforced,
-            range_enforced_by="model" if enforced else None,
-            lower_better=None if direction is None else bool(direction),
+            output_range=facts.enforced_range,
+            range_enforced_by="model" if facts.enforced_range else None,
+            lower_better=facts.lower_better,
             assumptions=(
                 "The bounds are those of the head in float64 arithmetic, its rounding included; a score computed in "
                 "float32 or on another device may differ from it by that arithmetic's rounding.",
@@ -143,7 +143,7 @@ class LipschitzCertifier:
 
     def _radii(self, sized: SizedFrontEnd, picture: Picture) -> Floats:
         eps = [eps_from_psnr(decibel, picture.dimension) for decibel in _PSNR]
-        return np.array([0.0, sized.behind(0.0), *(sized.behind(one) for one in eps)])
+        return np.unique([0.0, sized.behind(0.0), *(sized.behind(one) for one in eps)])
 
 
 def _frozen(values: Floats) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from certiqa import _checks as check
+from certiqa._facts import facts_of
 from certiqa.certificate import Certificate, MedianCertificate
 from certiqa.certifiers.fresh import USUAL_FRESH, fresh_scores
 from certiqa.certifiers.making import chosen_metric, identity_of, provenance_of
@@ -112,7 +113,7 @@ class MedianCertifier:
             scorer_behind(metric, before, denoiser),
             denoiser,
             sigma_for(metric, sigma),
-            declared if declared is not None else check.enforced_range(metric),
+            declared if declared is not None else facts_of(metric).enforced_range,
             resolve_dtype(metric, dtype),
             len(before.output_shape(1 << 10, 1 << 10)) == 3,
         )
@@ -153,7 +154,6 @@ class MedianCertifier:
             "noise": sample.noise_seconds,
             "model": sample.model_seconds,
         }
-        direction = getattr(self.metric, "lower_better", None)
         enforced_by = "model" if self.range_claimed else "certiqa"
         return MedianCertificate(
             scores=sample.scores,
@@ -165,7 +165,7 @@ class MedianCertifier:
             output_range=self.base.output_range,
             range_enforced_by=enforced_by if self.base.output_range else None,
             clamped=sample.clamped,
-            lower_better=None if direction is None else bool(direction),
+            lower_better=facts_of(self.metric).lower_better,
             noise=noise.name,
             tv_slack=noise.tv_slack(view.front_end.dimension),
             assumptions=(noise.assumption,),

@@ -69,8 +69,10 @@ def direction_words(lower_better: bool | None) -> str:
 
 
 def _notes(name: str, metric: Any, scored: Scored, found: Agreement, data: DataSet, part: str) -> list[str]:
+    from certiqa._facts import facts_of
+
     notes = [f"{name}: {direction_words(scored.lower_better)}; the SROCC has the sign {_sign(found)}."]
-    made_for = _fact(name, metric, "certified_sigma")
+    made_for = facts_of(metric).certified_sigma
     if made_for is not None:
         notes.append(f"{name}: bare scores, but it was made for noise of sigma {made_for:g} (certiqa certify).")
     if not found.curve.converged:
@@ -82,7 +84,7 @@ def _notes(name: str, metric: Any, scored: Scored, found: Agreement, data: DataS
         notes.append(
             f"{name}: {scored.reused} of {found.n} scores were there already, or belong to an identical picture."
         )
-    if data.name in (_fact(name, metric, "trained_on") or ()):
+    if data.name in _trained_on(name, metric):
         if not _trained_here(metric):
             notes.append(f"{name}: was trained on images of {data.name}, by a split of its own: they flatter it.")
         elif part != "validation":
@@ -98,17 +100,17 @@ def _trained_here(metric: Any) -> bool:
     return isinstance(metric, BuiltinMetric | BuiltinNoise192) or hasattr(metric, "tuned")
 
 
-def _fact(name: str, metric: Any, fact: str) -> Any:
-    """What the metric's own card says, else that of the metric known by this name; None if there is no card."""
+def _trained_on(name: str, metric: Any) -> tuple[str, ...]:
+    """By the metric's own card, else that of the metric known by this name; nothing if there is no card."""
     from certiqa.errors import CertiqaError
     from certiqa.metrics import registry
     from certiqa.metrics.card import MetricCard
 
     card = getattr(metric, "card", None)
     try:
-        return getattr(card if isinstance(card, MetricCard) else registry.card(name), fact)
+        return (card if isinstance(card, MetricCard) else registry.card(name)).trained_on
     except CertiqaError:
-        return None
+        return ()
 
 
 def _sign(found: Agreement) -> str:

@@ -37,14 +37,18 @@ class Settings:
     device: str | None
     dtype: str
     resolution: int | tuple[int, int] | str | None
+    kind: str
     sizes: tuple[Eps, ...]
     taus: tuple[float, ...]
 
     def completed(self, metric: Any) -> Settings:
-        """With the noise level and the resolution that the metric declares, where none were given."""
+        """With the noise level that the metric declares, where none was given and one is needed."""
+        from certiqa._facts import facts_of
         from certiqa.smoothing.declared import sigma_for
 
-        declared = getattr(metric, "certified_sigma", None) is not None
+        if self.kind == "lipschitz":
+            return self
+        declared = facts_of(metric).certified_sigma is not None
         sigma = sigma_for(metric, self.sigma) if declared else self.level
         return replace(self, sigma=sigma)
 
@@ -73,6 +77,7 @@ class Settings:
             device=given["device"],
             dtype=given["dtype"],
             resolution=_checked_resolution(given["resolution"]),
+            kind=check.check_choice(given["kind"], "kind", ("median", "lipschitz")),
             sizes=tuple(Eps.parse(text) for text in sizes),
             taus=tuple(check.check_tau(tau) for tau in taus),
         )

@@ -29,6 +29,8 @@ def shortfall(certificate: Certificate, row: Row) -> str | None:
     """What n scores could not prove at this eps, and what would do; None if they proved it."""
     if row.interval.certified:
         return None
+    if not certificate.n:
+        return f"nothing is proved at eps={row.eps:.6g}: the bounds end at {certificate.largest_eps():.6g}."
     problem = f"n={certificate.n} proves nothing at eps={row.eps:.6g}"
     if row.smallest_n is None:
         return f"{problem}; no n up to ten million would do: ask for a smaller eps or take a larger sigma."

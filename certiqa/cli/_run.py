@@ -86,13 +86,14 @@ class _Work:
     def _certified(self, image: str) -> tuple[Certificate, list[Row]]:
         """The certificate, and the rows of the sizes that were asked about."""
         s, path = self.settings, image_path(image)
-        at = s.sizes[0].length_for(path) if len(s.sizes) == 1 else None
+        without_noise = s.kind == "lipschitz"
+        at = s.sizes[0].length_for(path) if len(s.sizes) == 1 and not without_noise else None
         watched = self.report is not None and sys.stderr.isatty()
         with bar(image) if watched else contextlib.nullcontext() as progress:
             certificate = certify(
                 self.metric,
                 path,
-                s.level,
+                s.sigma if without_noise else s.level,
                 n=s.n,
                 alpha=s.alpha,
                 side=s.side,
@@ -105,6 +106,7 @@ class _Work:
                 progress=progress or False,
                 at=at,
                 resolution=s.resolution,
+                kind=s.kind,
             )
         if image.startswith(SAMPLE):
             certificate = certificate.named(image)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from certiqa import _provenance as provenance
-from certiqa._checks import enforced_range
+from certiqa._facts import facts_of
 from certiqa.cli._errors import Complaints
 from certiqa.cli._images import image_path
 from certiqa.cli._outputs import JsonOutput
@@ -84,7 +84,7 @@ class _Scorer:
         check_size(picture, self.metric, Identity())
         image = torch.from_numpy(picture.as_float())[None].to(self.device)
         base = BaseScore(self.metric, None, 0.0, None, resolve_dtype(self.metric, "auto"))
-        direction = getattr(self.metric, "lower_better", None)
+        facts = facts_of(self.metric)
         with torch.no_grad():
             score = float(base.raw(image))
             if not math.isfinite(score):
@@ -93,9 +93,9 @@ class _Scorer:
                 "score": score,
                 "model": provenance.model_name(self.metric),
                 "model_sha256": provenance.model_sha256(self.metric),
-                "lower_better": None if direction is None else bool(direction),
-                "output_range": enforced_range(self.metric),
-                "made_for_sigma": getattr(self.metric, "certified_sigma", None),
+                "lower_better": facts.lower_better,
+                "output_range": facts.enforced_range,
+                "made_for_sigma": facts.certified_sigma,
             }
             if self.smooth is not None:
                 smoothed = float(self.smooth(torch.from_numpy(picture.pixels.copy())[None].to(self.device)))

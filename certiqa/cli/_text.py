@@ -24,15 +24,15 @@ def radius_words(certificate: Certificate, tau: float) -> str:
     """What ``certificate.radius(tau)`` means."""
     eps = certificate.radius(tau)
     verb = {"both": "moves", "upper": "raises", "lower": "lowers"}[certificate.side]
-    what = f"{verb} the smoothed median by more than {tau:g}"
+    what = f"{verb} the {'smoothed median' if certificate.n else 'score'} by more than {tau:g}"
     if math.isinf(eps):
         return (
             f"tau {tau:g}: certified for every eps; no attack at all {what}, the range of the metric being what it is."
         )
     if eps == 0:
-        scores = counted(certificate.n, "score")
+        evidence = counted(certificate.n, "score") if certificate.n else "the bounds"
         prove = "does" if certificate.n == 1 else "do"
-        return f"tau {tau:g}: not certified for any eps; {scores} {prove} not prove so small a change."
+        return f"tau {tau:g}: not certified for any eps; {evidence} {prove} not prove so small a change."
     d = certificate.dimension
     return (
         f"tau {tau:g}: certified up to eps {words.outward(eps, up=False)} "
@@ -82,13 +82,14 @@ class Report:
         """Print the notes, each once, those that are not about every image with the names of theirs; and the time."""
         every = len(self._shown)
         lines = [text if len(names) == every else f"{_some(names)}: {text}" for text, names in self._notes.items()]
-        if every > 1:
+        if every > 1 and self._scores:
             lines.append(
                 f"Each certificate fails with probability at most {alpha:g} by itself; for all {self.images} at once "
                 f"pass --alpha {alpha / self.images:.3g}."
             )
-        if self._scores:
-            lines += [f"Computing took {self._seconds:.1f} s: {counted(self._scores, 'score')}."]
+        if self._seconds:
+            scores = f": {counted(self._scores, 'score')}" if self._scores else ""
+            lines += [f"Computing took {self._seconds:.1f} s{scores}."]
             _say(lines if self.silent else ["", *lines], sys.stdout.isatty())
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from certiqa._checks import check_choice
+from certiqa._facts import facts_of
 from certiqa.cli._train_given import bfloat16, named_dataset, no_dataset
 from certiqa.cli._train_told import reporting, say_end
 from certiqa.data.sets.dataset import DataSet
@@ -99,7 +100,7 @@ def run(
 
 def _pool(sets: Sequence[DataSet], metric: Any, config: DefenseConfig) -> ImagePool:
     """The images of all data sets, on the metric's scale."""
-    lower_better = bool(getattr(metric, "lower_better", False))
+    lower_better = bool(facts_of(metric).lower_better)
     span = score_range_of(metric, config)
     images = [
         image

@@ -11,9 +11,9 @@ __all__ = ["EPILOG", "certify"]
 EPILOG = """\b
 Examples:
   certiqa certify sample:coffee
-  certiqa certify photo.jpg --eps grey:0.05 --tau 5
+  certiqa certify photo.jpg --eps psnr:42 --tau 5
   certiqa certify photo.jpg --eps 0.1 --eps 0.2 --n 10000 --plot photo.png
-  certiqa certify photo.jpg --resolution 64 --sigma 0.25 --eps linf:2/255
+  certiqa certify photo.jpg --model builtin-noise --resolution 64 --sigma 0.25 --eps linf:2/255
   certiqa certify photos/*.jpg --json certificates.jsonl --plot figures/
   certiqa certify photo.jpg --json - | jq .score
   certiqa certify photo.jpg --model python:my_metrics:sharpness --range 0,1
@@ -34,6 +34,7 @@ Model = Annotated[str, typer.Option(help="Name of a metric, or python:package.mo
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1. Default: a GPU if there is one.")]
 _SIGMA = "Standard deviation of the noise, for images in [0, 1]. Default: what the metric declares, else 0.12."
 _N = "Number of scores of each image. Default: what the metric declares, else 2000."
+_KIND = "median: of scores under noise; lipschitz: bounds without noise and without chance, of metrics made for them."
 _SEED = "Repeat the noise of this seed, and put the seed into the JSON. Default: fresh noise."
 _TAU = "Print the eps within which no attack moves the score by more than T; repeat for several."
 _RESOLUTION = (
@@ -53,6 +54,7 @@ def certify(
     tau: Annotated[list[float] | None, typer.Option(metavar="T", help=_TAU)] = None,
     resolution: Annotated[str | None, typer.Option(metavar="R", help=_RESOLUTION)] = None,
     n: Annotated[int | None, typer.Option(help=_N)] = None,
+    kind: Annotated[str, typer.Option(help=_KIND)] = "median",
     alpha: Annotated[float, typer.Option(help="Failure probability of each certificate.")] = 1e-3,
     side: Annotated[str, typer.Option(help="both; upper bounds rises only; lower bounds falls only.")] = "both",
     seed: Annotated[int | None, typer.Option(help=_SEED)] = None,
@@ -87,6 +89,7 @@ def certify(
         batch_size=batch_size,
         output_range=output_range,
         resolution=resolution,
+        kind=kind,
     )
     from certiqa.cli._run import run
 

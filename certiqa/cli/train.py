@@ -1,4 +1,4 @@
-"""``certiqa train``: denoisers for denoised smoothing, and metrics with a defence."""
+"""``certiqa train``: denoisers for denoised smoothing, metrics with a defence, and heads behind a front end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from certiqa.cli import _train_defense
+from certiqa.cli import _train_defense, _train_head
 
 __all__ = ["app"]
 
@@ -95,3 +95,4 @@ def denoiser(
 
 
 app.command(name="defense", epilog=_train_defense.EPILOG)(_train_defense.defense)
+app.command(name="head", epilog=_train_head.EPILOG)(_train_head.head)

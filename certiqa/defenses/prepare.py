@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from certiqa._facts import facts_of
 from certiqa.defenses.config import DefenseConfig
 from certiqa.defenses.graph import check_gradient
 from certiqa.defenses.modes import evaluating
@@ -25,8 +26,7 @@ _LEAST_FIT, _LEAST_DEVELOPMENT = 2, 5
 
 def score_range_of(metric: object, config: DefenseConfig) -> tuple[float, float]:
     """What the ends of the human scores' scale become: the config's, else the metric's own range, else (0, 100)."""
-    own = getattr(metric, "output_range", None)
-    return config.score_range or ((float(own[0]), float(own[1])) if own else (0.0, 100.0))
+    return config.score_range or facts_of(metric).output_range or (0.0, 100.0)
 
 
 def check_out(out: Path) -> None:
@@ -104,7 +104,7 @@ def network_of(metric: object, config: DefenseConfig, group: Workers) -> nn.Modu
 def objective_of(metric: object, config: DefenseConfig) -> Objective:
     """The loss, for the metric's range and direction; a direction that is not known counts as higher is better."""
     low, high = score_range_of(metric, config)
-    return Objective(config, high - low, bool(getattr(metric, "lower_better", False)))
+    return Objective(config, high - low, bool(facts_of(metric).lower_better))
 
 
 def probe(network: nn.Module, config: DefenseConfig, pool: ImagePool, objective: Objective, group: Workers) -> None:
@@ -115,7 +115,7 @@ def probe(network: nn.Module, config: DefenseConfig, pool: ImagePool, objective:
         ModelError: scores are not finite, or have no gradient (it says where the graph breaks).
         ModelOutputError: not one score per image.
     """
-    least = int(getattr(network, "min_size", 1) or 1)
+    least = facts_of(network).min_size
     if config.crop < least:
         raise InputError.of("crop", f"must be at least {least}, the least size of the metric", config.crop)
     windows = training_windows(pool, config, 0, range(min(2, config.batch)), group.device)

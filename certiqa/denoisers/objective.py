@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from certiqa._facts import facts_of
 from certiqa.denoisers.config import TrainingConfig
 from certiqa.denoisers.draws import Batch
 from certiqa.denoisers.losses import margin_ranking_loss, mse_loss, soft_rank_loss, target_loss, wanted_order
@@ -100,7 +101,7 @@ class Objective:
 
     def ranking(self, scores: Tensor, clean: Tensor, mos: Tensor, groups: Tensor) -> Tensor:
         """The ranking loss of a whole batch."""
-        lower_better = bool(getattr(self.metric, "lower_better", False))
+        lower_better = bool(facts_of(self.metric).lower_better)
         order = wanted_order(mos, groups, clean / self.scale, lower_better=lower_better)
         if self.config.ranking_kind == "margin":
             return margin_ranking_loss(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         srocc,
     )
     from certiqa.evaluation.correlations import Correlations
+    from certiqa.evaluation.fs_iqa import ClaimedInterval, fs_iqa
     from certiqa.evaluation.gradient_norm import gradient_l1
     from certiqa.evaluation.levels import Level
     from certiqa.evaluation.masking import Check, MaskingReport, masking_report
@@ -43,6 +44,7 @@ _HOMES = {
     "Bootstrap": "bootstrap",
     "Changes": "changes",
     "Check": "masking",
+    "ClaimedInterval": "fs_iqa",
     "Comparison": "comparison",
     "Correlations": "correlations",
     "Estimate": "correlation",
@@ -61,6 +63,7 @@ _HOMES = {
     "bootstrap_of": "bootstrap",
     "compare": "comparison",
     "constant_predictor": "constant",
+    "fs_iqa": "fs_iqa",
     "gradient_l1": "gradient_norm",
     "krocc": "correlation",
     "masking_report": "masking",
@@ -80,6 +83,7 @@ __all__ = [
     "Bootstrap",
     "Changes",
     "Check",
+    "ClaimedInterval",
     "Comparison",
     "Correlations",
     "Estimate",
@@ -101,6 +105,7 @@ __all__ = [
     "compare",
     "constant_predictor",
     "fresh_scores",
+    "fs_iqa",
     "gradient_l1",
     "krocc",
     "masking_report",

@@ -21,6 +21,7 @@ from PIL import Image
 from certiqa import _provenance as provenance
 from certiqa._checks import check_count
 from certiqa._counted import counted
+from certiqa._facts import facts_of
 from certiqa.data.cache import DecodingCache
 from certiqa.data.images import Picture
 from certiqa.data.sets.dataset import DataSet
@@ -140,7 +141,8 @@ def score_dataset(
     check_count(batch_size, "batch_size")
     begin = time.perf_counter()
     scorer = _Scorer(metric, resolve_device(metric, device), resolve_dtype(metric, dtype), batch_size)
-    small = check_sizes(metric, dataset) if getattr(metric, "min_size", 1) > 2 else ()
+    facts = facts_of(metric)
+    small = check_sizes(metric, dataset) if facts.min_size > 2 else ()
     if small and not skip_bad:
         raise ImageError(small_words(dataset, small))
     too_small = {one.path: one for one in small}
@@ -195,7 +197,6 @@ def score_dataset(
     records = tuple(record for record in dataset.records if record.path in scores)
     values = np.array([scores[record.path][0] for record in records], np.float64)
     values.setflags(write=False)
-    direction = getattr(metric, "lower_better", None)
     return Scored(
         dataset=dataclasses.replace(dataset, records=records),
         scores=values,
@@ -203,7 +204,7 @@ def score_dataset(
         metric=scorer.name,
         model_sha256=provenance.model_sha256(metric),
         identity=scorer.identity,
-        lower_better=None if direction is None else bool(direction),
+        lower_better=facts.lower_better,
         left_out=tuple(left_out.values()),
         reused=reused,
         device=str(scorer.device),
@@ -214,7 +215,7 @@ def score_dataset(
 
 def check_sizes(metric: object, dataset: DataSet) -> tuple[LeftOut, ...]:
     """The images that are smaller than the metric's ``min_size``, by the headers of their files."""
-    least = getattr(metric, "min_size", 1)
+    least = facts_of(metric).min_size
     found = []
     for record in dataset.records:
         try:

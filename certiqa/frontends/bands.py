@@ -34,7 +34,7 @@ COLOURS = _colours()
 """RGB to luma, red minus blue, and red and blue minus twice green: an orthonormal rotation, (3, 3)."""
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def dct_matrix(length: int) -> Floats:
     """The orthonormal DCT-II of one axis: float64 (length, length), read-only.
 
@@ -61,7 +61,7 @@ def dct_error(length: int) -> float:
     return (length + 40) * math.sqrt(length) * _UNIT * (1 + 1e-6)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def band_of(height: int, width: int, rings: int, orientations: int, signed: int) -> Labels:
     """The band of every coefficient of a height x width DCT: (height, width), read-only.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,11 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Floats", "FrontEnd", "digest_of"]
+__all__ = ["Floats", "FrontEnd", "digest_of", "is_front_end"]
 
 Floats = npt.NDArray[np.float64]
+
+_METHODS = ("name", "smallest", "digest", "output_shape", "lipschitz", "rounding", "of_tensor", "words", "to_dict")
 
 
 class FrontEnd(Protocol):
@@ -66,6 +68,11 @@ class FrontEnd(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Its name and parameters as plain JSON values, from which it can be made again."""
+
+
+def is_front_end(value: object) -> TypeGuard[FrontEnd]:
+    """Whether it has all that the protocol :class:`FrontEnd` asks for."""
+    return callable(value) and not isinstance(value, type) and all(hasattr(value, name) for name in _METHODS)
 
 
 def digest_of(data: dict[str, Any]) -> str:

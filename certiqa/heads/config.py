@@ -44,13 +44,13 @@ class HeadConfig:
     Raises:
         InputError: one of them breaks its rule.
 
-    >>> round(HeadConfig(psnr=42, radius=2).sigma, 6)
+    >>> round(HeadConfig(psnr=42.0, radius=2.0).sigma, 6)
     0.003972
     """
 
     psnr: float = 42.0
-    radius: float = 2.0
-    width: float = 0.45
+    radius: float = 3.0
+    width: float = 0.4
     hidden: int = 128
     members: int = 4
     knee: float = 1.5
@@ -59,9 +59,9 @@ class HeadConfig:
     large: float = 2 / 3
     draws: int = 2
     whole: float = 0.5
-    steps: int = 1000
+    steps: int = 700
     lr: float = 2e-3
-    weight_decay: float = 0.1
+    weight_decay: float = 1.0
     ema: float = 0.99
     samples: int = 100_000
     seed: int = 0

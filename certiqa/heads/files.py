@@ -18,7 +18,7 @@ from certiqa.errors import CertiqaError, InputError, WeightsError
 from certiqa.heads.network import Head, HeadShape
 from certiqa.training.files import replace_file
 
-__all__ = ["read_head", "write_head"]
+__all__ = ["is_head", "read_head", "write_head"]
 
 _KEY = "certiqa-head"
 """One key in the header: with several, safetensors would write them in an order of its own."""
@@ -73,6 +73,16 @@ def read_head(path: str | os.PathLike[str], *, sha256: str | None = None) -> tup
             f"The head {path.name!r} must have sha256 {sha256}. Got {found} instead: the file was changed or damaged."
         )
     return _parsed(content, path.name)
+
+
+def is_head(path: str | os.PathLike[str]) -> bool:
+    """Whether the file can be read and its header says that it is a head's."""
+    try:
+        with Path(path).open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            return _KEY in (json.loads(file.read(min(length, 1 << 20))).get("__metadata__") or {})
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _parsed(content: bytes, name: str) -> tuple[Head, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from certiqa.heads.examples import Examples
 from certiqa.heads.network import Head
 from certiqa.training.draws import key
 
-__all__ = ["measured", "noisy_scores", "tau_over_sd"]
+__all__ = ["measured", "noisy_scores", "summary", "tau_over_sd"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -36,6 +37,26 @@ def measured(head: Head, examples: Examples, config: HeadConfig, draws: int = DR
         found[f"tau_over_sd_{group}"] = tau_over_sd(scores[own], config.radius)
     mean = float(np.mean([value for name, value in found.items() if name.startswith("srocc")]))
     return {"loss": 1 - mean, **found}
+
+
+def summary(
+    scores: Floats, examples: Examples, names: Sequence[str], sigma: float, psnr: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    """For each data set, by name: SROCC of the medians, and tau/SD at every PSNR whose r the draws can show.
+
+    An r can be shown if at least ten draws are expected beyond its quantile.
+    """
+    found: dict[str, dict[str, float]] = {}
+    medians = np.median(scores, axis=1)
+    for group, name in enumerate(names):
+        own = examples.groups == group
+        line = {"srocc": round(float(stats.spearmanr(medians[own], examples.scores[own]).statistic), 4)}
+        for decibel in psnr:
+            radius = 10 ** (-decibel / 20) / sigma
+            if scores.shape[1] * 0.5 * math.erfc(radius / math.sqrt(2)) >= 10:
+                line[f"tau_over_sd_{decibel:g}"] = round(tau_over_sd(scores[own], radius), 4)
+        found[name] = line
+    return found
 
 
 def noisy_scores(head: Head, examples: Examples, sigma: float, draws: int, seed: int) -> Floats:

@@ -107,7 +107,7 @@ def register(card: MetricCard, loader: Loader) -> None:
         raise InputError.of("card.name", rule, card.name, "Choose another name.")
     if card.name in _METRICS:
         raise InputError.of("card.name", "must be a name that is not taken", card.name, "Choose another name.")
-    stated(card, card.input.min_size, "card")
+    stated(card, "card")
     _METRICS[card.name] = _Entry(lambda: card, lambda device, weights: bind(card, loader(device, weights)))
 
 

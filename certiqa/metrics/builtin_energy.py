@@ -16,18 +16,17 @@ from importlib import resources
 
 import torch
 
-from certiqa.errors import InputError, WeightsError
-from certiqa.frontends import from_dict
-from certiqa.heads.files import read_head
+from certiqa.errors import InputError
 from certiqa.metrics.card import MetricCard
 from certiqa.metrics.front_end_metric import FrontEndMetric
+from certiqa.metrics.head_file import metric_of
 from certiqa.metrics.policy import AnySize
 
 __all__ = ["CARD", "load"]
 
 WEIGHTS_FILE = "builtin-energy.safetensors"
-WEIGHTS_SHA256 = "SHA"
-SIGMA = 0.0
+WEIGHTS_SHA256 = "3f1a0a1368b19f4170730aadaf5ec646c93fcd4a9d001db0ae217d088bf4824c"
+SIGMA = 10**-2.1 / 3  # an attack of 42 dB is three standard deviations of the noise
 
 CARD = MetricCard(
     name="builtin-energy",
@@ -56,8 +55,5 @@ def load(device: torch.device | str, weights: str | os.PathLike[str] | None) -> 
         rule = "must not be given for 'builtin-energy': its weights, front end and sigma belong together"
         raise InputError.of("weights", rule, os.fspath(weights), "Make a FrontEndMetric of your own head.")
     with resources.as_file(resources.files("certiqa.metrics") / "weights" / WEIGHTS_FILE) as path:
-        head, header = read_head(path, sha256=WEIGHTS_SHA256)
-    front_end = from_dict(header["front_end"])
-    if head.front_end_digest != front_end.digest or head.certified_sigma != SIGMA:
-        raise WeightsError(f"The weights {WEIGHTS_FILE!r} were made for another front end or noise level.")
-    return FrontEndMetric(CARD, front_end, head).to(device).requires_grad_(False).eval()
+        metric = metric_of(path, sha256=WEIGHTS_SHA256, card=CARD)
+    return metric.to(device).requires_grad_(False).eval()

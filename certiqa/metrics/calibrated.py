@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from certiqa._facts import DeclaredByFacts, MetricFacts, facts_of, short_name
 from certiqa.errors import InputError
 from certiqa.metrics.calibration import Calibration, Line, Logistic, calibration_from_dict, carry
 
@@ -33,7 +35,7 @@ def calibrated(model: Callable[[Tensor], Any], calibration: Calibration) -> Cali
     return Calibrated(model, calibration)
 
 
-class Calibrated(nn.Module):
+class Calibrated(DeclaredByFacts, nn.Module):
     """``forward(images)``: (B,3,H,W) RGB in [0,1] -> (B,) float64, the calibrated scores.
 
     Guarantees: the curve is strictly monotone; with a logistic, no score leaves ``output_range``. The curve is computed
@@ -57,52 +59,28 @@ class Calibrated(nn.Module):
         return self.calibration(scores)
 
     @property
-    def name(self) -> str:
-        """The metric's name and the kind of the curve."""
-        kind = self.model if hasattr(self.model, "__qualname__") else type(self.model)
-        own = getattr(self.model, "name", None)
-        return f"{own if isinstance(own, str) else getattr(kind, '__qualname__', '?')}+{self.calibration.kind}"
+    def facts(self) -> MetricFacts:
+        """The metric's, but for name, range and direction.
+
+        The range is that of the metric, carried, if it is enforced; else the asymptotes of the curve, which hold by
+        construction; None for a line. A decreasing curve turns the direction round.
+        """
+        inner = facts_of(self.model)
+        enforced = inner.enforced_range
+        carried = self.calibration.output_range if enforced is None else carry(self.calibration, *enforced)
+        return replace(
+            inner,
+            name=f"{short_name(self.model)}+{self.calibration.kind}",
+            output_range=carried,
+            range_enforced=carried is not None,
+            lower_better=None if inner.lower_better is None else inner.lower_better == self.calibration.increasing,
+        )
 
     @property
-    def output_range(self) -> tuple[float, float] | None:
-        """That of the metric, carried, if it is enforced; else the asymptotes of the curve; None for a line."""
-        inner = getattr(self.model, "output_range", None)
-        if inner is not None and getattr(self.model, "range_enforced", False):
-            return carry(self.calibration, *inner)
-        return self.calibration.output_range
-
-    @property
-    def range_enforced(self) -> bool:
-        """Whether there is an ``output_range``: it holds by construction."""
-        return self.output_range is not None
-
-    @property
-    def lower_better(self) -> bool | None:
-        """The metric's direction, turned round by a decreasing curve; None if it is unknown."""
-        inner = getattr(self.model, "lower_better", None)
-        return None if inner is None else bool(inner) == self.calibration.increasing
-
-    @property
-    def certified_sigma(self) -> float | None:
-        """The noise level that the metric was made for."""
-        found: float | None = getattr(self.model, "certified_sigma", None)
-        return found
-
-    @property
-    def certified_resolution(self) -> int | None:
-        """The working resolution that it was made for."""
-        found: int | None = getattr(self.model, "certified_resolution", None)
-        return found
-
-    @property
-    def unclipped_noise(self) -> bool:
-        """Whether it takes noisy images as they are."""
-        return bool(getattr(self.model, "unclipped_noise", False))
-
-    @property
-    def min_size(self) -> int:
-        """The metric's least height and width."""
-        return int(getattr(self.model, "min_size", 1))
+    def head(self) -> Calibrated | None:
+        """What scores the numbers of the metric's front end: its head, then the curve; None if it has no head."""
+        inner = getattr(self.model, "head", None)
+        return None if not isinstance(inner, nn.Module) else Calibrated(inner, self.calibration)
 
     def get_extra_state(self) -> Tensor:
         """The curve, as bytes in a tensor."""

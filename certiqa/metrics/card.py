@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch import nn
 
+from certiqa._facts import MetricFacts, declared_by
 from certiqa.metrics.policy import AnySize, InputPolicy
 
 __all__ = ["MetricCard", "MetricModule"]
@@ -57,6 +58,11 @@ class MetricCard:
     certified_resolution: int | None = None
     unclipped_noise: bool = False
 
+    @property
+    def min_size(self) -> int:
+        """Least height and width of an image, in pixels."""
+        return self.input.min_size
+
     def to_dict(self) -> dict[str, Any]:
         """The facts as plain JSON values; ``input`` becomes words."""
         facts = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -69,12 +75,19 @@ class MetricCard:
 class MetricModule(nn.Module):
     """A metric that carries its :class:`MetricCard`: ``forward(images)`` takes (B,3,H,W) RGB in [0,1] and gives (B,).
 
-    The properties below are what certiqa looks for on any metric; a callable that lacks them works too.
+    The properties below are what certiqa looks for on any metric (:func:`certiqa.metrics.facts_of`); a callable that
+    lacks them works too.
     """
 
     def __init__(self, card: MetricCard) -> None:
         super().__init__()
         self.card = card
+
+    @property
+    def facts(self) -> MetricFacts:
+        """What the card and the metric's attributes declare."""
+        declared = MetricFacts(self.name, **declared_by(self))
+        return replace(declared, licence=self.card.licence, weights_sha256=self.card.weights_sha256)
 
     @property
     def name(self) -> str:
@@ -114,4 +127,4 @@ class MetricModule(nn.Module):
     @property
     def min_size(self) -> int:
         """Least height and width of an image, in pixels."""
-        return self.card.input.min_size
+        return self.card.min_size

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from certiqa._checks import check_output_range
+from certiqa._facts import declared_by, has_own_name
 from certiqa.errors import InputError
 from certiqa.metrics.card import MetricCard, MetricModule
 
@@ -17,26 +17,27 @@ _FACTS = (
     "lower_better",
     "output_range",
     "range_enforced",
+    "min_size",
     "certified_sigma",
     "certified_resolution",
     "unclipped_noise",
 )
 
 
-def stated(facts: object, min_size: object, whose: str) -> dict[str, Any]:
+def stated(model: object, whose: str) -> dict[str, Any]:
     """Those facts of a card, or of a metric, that are said: not None, not "from one pixel on".
 
     ``range_enforced`` without an ``output_range`` says nothing.
 
     Raises:
-        InputError: the range is none.
+        InputError: one breaks its rule.
     """
-    found = {fact: getattr(facts, fact, None) for fact in _FACTS}
-    found["output_range"] = check_output_range(found["output_range"], f"{whose}.output_range", "")
-    if found["output_range"] is None:
-        del found["range_enforced"]
-    found["min_size"] = min_size if isinstance(min_size, int) and min_size > 1 else None
-    return {fact: value for fact, value in found.items() if value is not None}
+    found = declared_by(model, whose)
+    if found.get("output_range") is None:
+        found.pop("range_enforced", None)
+    if found.get("min_size") == 1:
+        del found["min_size"]
+    return {fact: value for fact, value in found.items() if fact in _FACTS}
 
 
 def bind(card: MetricCard, metric: nn.Module) -> nn.Module:
@@ -47,8 +48,8 @@ def bind(card: MetricCard, metric: nn.Module) -> nn.Module:
     Raises:
         InputError: the metric says otherwise than its card, or does not let itself be told.
     """
-    said = stated(card, card.input.min_size, "card")
-    own = stated(metric, getattr(metric, "min_size", None), "metric")
+    said = stated(card, "card")
+    own = stated(metric, "metric")
     for fact in said.keys() & own.keys():
         if said[fact] != own[fact]:
             rule = f"must be what the metric {card.name!r} says of itself, {own[fact]!r}"
@@ -59,7 +60,7 @@ def bind(card: MetricCard, metric: nn.Module) -> nn.Module:
             missing["input"] = card.input
         metric.card = replace(metric.card, **missing)
         return metric
-    if not isinstance(getattr(metric, "name", None), str):
+    if not has_own_name(metric):
         missing["name"] = card.name
     for fact, value in missing.items():
         _tell(metric, fact, value, card.name)

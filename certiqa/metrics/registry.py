@@ -20,6 +20,7 @@ from certiqa.metrics._catalogue import (
     unregister,
 )
 from certiqa.metrics.card import MetricCard
+from certiqa.metrics.head_file import head_metric_card, is_head, load_head
 from certiqa.metrics.tuned import load_tuned, tuned_metric_card
 
 __all__ = ["Family", "Loader", "card", "families", "list_metrics", "load", "names", "register", "unregister"]
@@ -45,7 +46,7 @@ def card(name: str) -> MetricCard:
     (0.0, 100.0)
     """
     if name.endswith(ENDING):
-        return tuned_metric_card(name)
+        return head_metric_card(name) if is_head(name) else tuned_metric_card(name)
     return catalogued(name)
 
 
@@ -56,7 +57,7 @@ def load(
 
     Args:
         name: "builtin", "builtin-noise-192", "linearityiqa", "pyiqa:NAME", what :func:`register` made known, or the
-            path of a .safetensors file that certiqa train defense wrote.
+            path of a .safetensors file that certiqa train defense or certiqa train head wrote.
         device: a torch device.
         weights: a weight file that replaces the published weights; needed where nothing is published that certiqa could
             load by itself (the card's ``needs_weights``).
@@ -72,5 +73,5 @@ def load(
     """
     device = device_here(device if device is not None else ("cuda" if torch.cuda.is_available() else "cpu"))
     if name.endswith(ENDING):
-        return load_tuned(name, device, weights)
+        return load_head(name, device, weights) if is_head(name) else load_tuned(name, device, weights)
     return load_catalogued(name, device, weights)

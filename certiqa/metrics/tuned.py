@@ -5,6 +5,7 @@ The header of the safetensors file carries a card; the file's path is a metric's
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import json
@@ -20,6 +21,7 @@ from safetensors.torch import load as parse_safetensors
 from torch import Tensor, nn
 
 from certiqa._device import device_here
+from certiqa._facts import has_own_name
 from certiqa.errors import CertiqaError, InputError, WeightsError
 from certiqa.metrics._catalogue import ENDING, catalogued, load_catalogued
 from certiqa.metrics.card import MetricCard, MetricModule
@@ -175,8 +177,9 @@ def load_tuned(
     _fill(metric, tensors, card, os.fspath(path))
     if isinstance(metric, MetricModule):
         metric.card = card.of_metric(metric.card)
-    elif isinstance(getattr(metric, "name", None), str) and not isinstance(getattr(type(metric), "name", 0), property):
-        setattr(metric, "name", card.name)  # noqa: B010
+    elif has_own_name(metric):
+        with contextlib.suppress(AttributeError):  # a name that the metric computes stays
+            setattr(metric, "name", card.name)  # noqa: B010
     setattr(metric, "tuned", card)  # noqa: B010
     return metric.to(where).requires_grad_(False).eval()
 

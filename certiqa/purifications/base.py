@@ -5,36 +5,40 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from certiqa._facts import DeclaredByFacts, MetricFacts, facts_of, short_name
 from certiqa.errors import ImageError, InputError
 from certiqa.purifications.card import PurificationCard
 
 __all__ = ["Purification"]
 
 
-class Purification(nn.Module, ABC):
+class Purification(DeclaredByFacts, nn.Module, ABC):
     """A metric behind a purification: ``forward(images)`` takes (B,3,H,W) RGB in [0,1] and gives the metric's scores.
 
     Guarantees: every image is purified by itself, whatever its batch; no global random state is touched; scores,
-    direction and range are the metric's own. The options belong to the state of the module, and so to its hash.
+    direction and range are the metric's own, and so is what it was made for: noise level, working resolution, number of
+    samples, unclipped noise ("jpeg" and "bits" store values in [0, 1], and so clip it). The options belong to the
+    state of the module, and so to its hash.
 
     Attributes:
         metric: what is wrapped; its mode (train, eval) is left as it is.
         options: all of them, defaults included.
     """
 
-    facts: ClassVar[PurificationCard]
+    purification: ClassVar[PurificationCard]
 
     def __init__(self, metric: Callable[[Tensor], Any], **options: Any) -> None:
         super().__init__()
         if not callable(metric) or isinstance(metric, type):
             raise InputError.of("metric", "must be callable: (B,3,H,W) images in [0, 1] -> (B,) scores", metric)
         self.metric = metric
-        self.options = self.facts.checked(options)
+        self.options = self.purification.checked(options)
         self.training = bool(getattr(metric, "training", False))
 
     @abstractmethod
@@ -55,54 +59,41 @@ class Purification(nn.Module, ABC):
         """The least side of an image, if the metric needs ``metric_least`` pixels."""
         return metric_least
 
+    def _clipped(self, images: Tensor) -> Tensor:
+        """Without what rounding added to [0, 1]; a metric that takes noise unclipped gets what lies outside of it."""
+        return images if self.facts.unclipped_noise else images.clamp(0, 1)
+
     @property
-    def name(self) -> str:
-        """The metric's name, with the purification and its options."""
-        kind = self.metric if hasattr(self.metric, "__qualname__") else type(self.metric)
-        own = getattr(self.metric, "name", None)
-        inner = own if isinstance(own, str) else getattr(kind, "__qualname__", "?")
+    def facts(self) -> MetricFacts:
+        """The metric's, but for name, least size and randomness.
+
+        A front end that gives numbers does not go with a purification, which cleans pictures; so it is left out,
+        together with the noise level and the number of samples that belong to it.
+        """
+        inner = facts_of(self.metric)
         options = ",".join(f"{key}={value}" for key, value in self.options.items() if value is not None)
-        return f"{inner} behind {self.facts.name}{f'({options})' if options else ''}"
-
-    @property
-    def min_size(self) -> int:
-        """Least height and width, in pixels: what the metric and the purification need."""
-        return self._least(int(getattr(self.metric, "min_size", 1)))
-
-    @property
-    def lower_better(self) -> bool | None:
-        """The metric's direction; None if unknown."""
-        found = getattr(self.metric, "lower_better", None)
-        return None if found is None else bool(found)
-
-    @property
-    def output_range(self) -> tuple[float, float] | None:
-        """The metric's range; None if unknown."""
-        return getattr(self.metric, "output_range", None)
-
-    @property
-    def range_enforced(self) -> bool:
-        """Whether the metric cannot leave its range."""
-        return bool(getattr(self.metric, "range_enforced", False))
+        numbers: dict[str, Any] = {"front_end": None, "certified_sigma": None, "certified_n": None}
+        return replace(
+            inner,
+            name=f"{short_name(self.metric)} behind {self.purification.name}{f'({options})' if options else ''}",
+            min_size=self._least(inner.min_size),
+            random=self.purification.random or inner.random,
+            **{} if inner.scores_pictures else numbers,
+        )
 
     @property
     def differentiable(self) -> str:
         """How gradients pass: "exactly", or "by a surrogate"."""
-        return self.facts.differentiable
-
-    @property
-    def random(self) -> bool:
-        """Whether it draws random numbers: then an attack must average over them."""
-        return self.facts.random or bool(getattr(self.metric, "random", False))
+        return self.purification.differentiable
 
     def __repr__(self) -> str:
         inner = repr(self.metric) if isinstance(self.metric, Purification) else "metric"
         options = "".join(f", {key}={value!r}" for key, value in self.options.items())
-        return f"purifications.load({self.facts.name!r}, {inner}{options})"
+        return f"purifications.load({self.purification.name!r}, {inner}{options})"
 
     def get_extra_state(self) -> Tensor:
         """Name and options, as bytes in a tensor: so they are hashed with the weights."""
-        text = json.dumps([self.facts.name, self.options], sort_keys=True)
+        text = json.dumps([self.purification.name, self.options], sort_keys=True)
         return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
 
     def set_extra_state(self, state: Tensor) -> None:

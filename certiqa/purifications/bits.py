@@ -29,7 +29,7 @@ class BitDepth(Purification):
     tensor([1.])
     """
 
-    facts = PurificationCard(
+    purification = PurificationCard(
         "bits",
         "fewer bits per colour",
         "by a surrogate",

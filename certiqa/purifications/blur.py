@@ -32,7 +32,7 @@ class MedianBlur(Purification):
     tensor([0.])
     """
 
-    facts = PurificationCard(
+    purification = PurificationCard(
         "median",
         "median blur",
         "exactly",
@@ -67,7 +67,7 @@ class GaussianBlur(Purification):
     tensor([0.2500])
     """
 
-    facts = PurificationCard(
+    purification = PurificationCard(
         "blur",
         "Gaussian blur",
         "exactly",
@@ -86,7 +86,7 @@ class GaussianBlur(Purification):
 
         side, sigma = 2 * self._reach + 1, self.options["sigma"]
         found: Tensor = gaussian_blur2d(images, (side, side), (sigma, sigma), "reflect")
-        return found.clamp(0, 1)
+        return self._clipped(found)
 
     def _least(self, metric_least: int) -> int:
         return max(metric_least, self._reach + 1)

@@ -34,7 +34,7 @@ class RandomCrop(Purification):
     tensor([0.2500, 0.2500])
     """
 
-    facts = PurificationCard(
+    purification = PurificationCard(
         "crop",
         "a random crop",
         "exactly",

@@ -26,7 +26,9 @@ class Flip(Purification):
     tensor([1.])
     """
 
-    facts = PurificationCard("flip", "left to right", "exactly", False, {}, "Guardians of Image Quality (ICML 2025)")
+    purification = PurificationCard(
+        "flip", "left to right", "exactly", False, {}, "Guardians of Image Quality (ICML 2025)"
+    )
 
     def purify(self, images: Tensor) -> Tensor:
         """Mirrored at the vertical axis."""

@@ -43,7 +43,7 @@ class Jpeg(Purification):
     tensor([0.5020])
     """
 
-    facts = PurificationCard(
+    purification = PurificationCard(
         "jpeg",
         "JPEG compression, exactly Pillow's",
         "by a surrogate",

@@ -20,7 +20,7 @@ from certiqa.purifications.resize import Resize
 __all__ = ["card", "load", "names"]
 
 _KINDS: dict[str, type[Purification]] = {
-    kind.facts.name: kind for kind in (BitDepth, GaussianBlur, RandomCrop, Flip, Jpeg, MedianBlur, Resize)
+    kind.purification.name: kind for kind in (BitDepth, GaussianBlur, RandomCrop, Flip, Jpeg, MedianBlur, Resize)
 }
 
 
@@ -42,7 +42,7 @@ def card(name: str) -> PurificationCard:
     >>> card("crop").random, sorted(card("jpeg").options)
     (True, ['gradient', 'quality', 'subsampling'])
     """
-    return _kind(name).facts
+    return _kind(name).purification
 
 
 def load(name: str, metric: Callable[[Tensor], Any], **options: Any) -> Purification:

@@ -29,7 +29,7 @@ class Resize(Purification):
     tensor([0.2500])
     """
 
-    facts = PurificationCard(
+    purification = PurificationCard(
         "resize",
         "resize down, antialiased, and up again",
         "exactly",
@@ -44,7 +44,7 @@ class Resize(Purification):
         size = round(height * self.options["scale"]), round(width * self.options["scale"])
         small = functional.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)
         large = functional.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
-        return large.clamp(0, 1)
+        return self._clipped(large)
 
     def _least(self, metric_least: int) -> int:
         return max(metric_least, math.ceil(2.5 / float(self.options["scale"])))

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from certiqa._device import device_here
+from certiqa._facts import facts_of
 from certiqa.errors import InputError, ModelError, ModelOutputError
 
 __all__ = ["DTYPES", "BaseScore", "Denoiser", "ScoreFn", "as_scores", "resolve_device", "resolve_dtype"]
@@ -56,7 +57,7 @@ class BaseScore:
     @property
     def clips_noise(self) -> bool:
         """Whether noisy images are clipped before f sees them (with a denoiser, f clips behind it)."""
-        return self.pictures and self.denoiser is None and not getattr(self.model, "unclipped_noise", False)
+        return self.pictures and self.denoiser is None and not facts_of(self.model).unclipped_noise
 
     @property
     def range_rounding(self) -> float:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 from torch import nn
 
 from certiqa import _checks as check
-from certiqa._provenance import model_name
+from certiqa._facts import facts_of, model_name
 from certiqa.errors import InputError
 from certiqa.frontends import FrontEnd, Identity, Resize
+from certiqa.frontends.base import is_front_end
 from certiqa.smoothing.base import Denoiser, ScoreFn
 
 __all__ = ["count_for", "front_end_for", "is_front_end", "scorer_behind", "sigma_for"]
 
 USUAL_COUNT = 2000
 _NATIVE = "native"
-_PROTOCOL = ("name", "smallest", "digest", "output_shape", "lipschitz", "rounding", "of_tensor", "words", "to_dict")
-
-
-def is_front_end(value: object) -> bool:
-    """Whether it has all that the protocol :class:`certiqa.frontends.FrontEnd` asks for."""
-    return callable(value) and not isinstance(value, type) and all(hasattr(value, name) for name in _PROTOCOL)
 
 
 def front_end_for(model: object, front_end: object, resolution: object) -> FrontEnd:
@@ -37,29 +30,30 @@ def front_end_for(model: object, front_end: object, resolution: object) -> Front
     """
     native = isinstance(resolution, str) and resolution == _NATIVE
     size = None if native else check.check_resolution(resolution)
-    own = getattr(model, "front_end", None)
+    facts = facts_of(model)
+    own = facts.front_end
     if front_end is not None:
         if resolution is not None:
             raise InputError.of("resolution", "must not be given beside front_end", resolution, "Resize is one.")
         if not is_front_end(front_end):
             rule = "must be a front end, an instance of what certiqa.frontends.FrontEnd describes"
             raise InputError.of("front_end", rule, front_end, "Try certiqa.frontends.Resize(192).")
-        _check_head(model, own, cast(FrontEnd, front_end))
-        return cast(FrontEnd, front_end)
-    if is_front_end(own):
+        _check_head(model, own, front_end)
+        return front_end
+    if own is not None:
         if resolution is not None:
-            rule = f"must not be given: {model_name(model)!r} has a front end of its own, {own.name!r}"  # type: ignore[union-attr]
+            rule = f"must not be given: {model_name(model)!r} has a front end of its own, {own.name!r}"
             raise InputError.of("resolution", rule, resolution)
-        return cast(FrontEnd, own)
+        return own
     if native:
         return Identity()
-    declared = check.check_resolution(getattr(model, "certified_resolution", None)) if size is None else size
+    declared = facts.certified_resolution if size is None else size
     return Identity() if declared is None else Resize(declared)
 
 
-def _check_head(model: object, own: object, given: FrontEnd) -> None:
+def _check_head(model: object, own: FrontEnd | None, given: FrontEnd) -> None:
     """A head knows the numbers of one front end only."""
-    known = own.digest if is_front_end(own) else getattr(model, "front_end_digest", None)  # type: ignore[attr-defined]
+    known = getattr(model, "front_end_digest", None) if own is None else own.digest
     if isinstance(known, str) and known != given.digest:
         rule = f"must be the one that {model_name(model)!r} was made for, of digest {known[:12]}"
         raise InputError.of("front_end", rule, f"{given.name!r} of digest {given.digest[:12]}", "Leave it out.")
@@ -77,16 +71,15 @@ def scorer_behind(model: ScoreFn, front_end: FrontEnd, denoiser: Denoiser | None
         rule = f"must be None behind the front end {front_end.name!r}, which gives numbers, not a picture"
         raise InputError.of("denoiser", rule, denoiser)
     head = getattr(model, "head", None)
-    return head if isinstance(head, nn.Module) and is_front_end(getattr(model, "front_end", None)) else model
+    return head if isinstance(head, nn.Module) and facts_of(model).front_end is not None else model
 
 
 def sigma_for(model: object, sigma: object) -> float:
     """The noise level: as given, else the ``certified_sigma`` that the metric declares."""
-    return check.check_sigma(getattr(model, "certified_sigma", None) if sigma is None else sigma)
+    return check.check_sigma(facts_of(model).certified_sigma if sigma is None else sigma)
 
 
 def count_for(model: object, n: object) -> int:
     """The number of scores: as given, else the ``certified_n`` that the metric declares, else 2000."""
-    declared: Any = getattr(model, "certified_n", None)
-    chosen = (declared or USUAL_COUNT) if n is None else n
+    chosen = (facts_of(model).certified_n or USUAL_COUNT) if n is None else n
     return check.check_count(chosen, "n", 1, f"Try n={USUAL_COUNT}.")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from certiqa import _checks as check
+from certiqa._facts import facts_of
 from certiqa.data.images import read_images
 from certiqa.errors import AuditError, ImageError, InputError, ModelOutputError
 from certiqa.frontends import FrontEnd, Identity
@@ -46,7 +47,7 @@ class _Smoothing(nn.Module):
         self.n = check.check_count(n, "n")
         self.batch_size = check.check_batch_size(batch_size)
         declared = check.check_output_range(output_range)
-        self.output_range = declared if declared is not None else check.enforced_range(model)
+        self.output_range = declared if declared is not None else facts_of(model).enforced_range
         self.dtype = dtype
         resolve_dtype(model, dtype)
         self.seed = check.check_seed(seed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from certiqa._provenance import model_name
+from certiqa._facts import facts_of, model_name
 from certiqa.data.images import Picture
 from certiqa.errors import ImageError, InputError
 from certiqa.frontends import FrontEnd, Resize, SizedFrontEnd
@@ -70,8 +70,8 @@ def check_size(picture: Picture, model: object, front_end: FrontEnd) -> None:
             f"{picture.name} is {width}x{height}; the front end {front_end.name!r} needs at least "
             f"{front_end.smallest} pixels on each side. Use a larger image."
         )
-    least = getattr(model, "min_size", 1)
-    if len(shape) == 3 and isinstance(least, int) and min(shape[1:]) < least:
+    least = facts_of(model).min_size
+    if len(shape) == 3 and min(shape[1:]) < least:
         size = f"{shape[2]}x{shape[1]}"
         resized = shape[1:] != (height, width)
         remedy = "Use a larger resolution" if resized else "Use a larger image"

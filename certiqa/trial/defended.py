@@ -7,10 +7,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from certiqa.errors import AuditError
 from certiqa.trial.defence import Defence
+
+if TYPE_CHECKING:
+    from certiqa._facts import MetricFacts
 
 __all__ = ["Defended", "defended", "device_of", "seed_for"]
 
@@ -23,9 +26,7 @@ class Defended:
         metric: bare, behind its purifications.
         deployed: what gives the scores that are reported; an attack never sees its noise.
         target: what an attack is given: deterministic, or through attacks.eot.
-        name: of the metric.
-        lower_better: its direction.
-        output_range: its range; None if unknown.
+        facts: of the metric.
         identity: a digest of all that makes the scores; None for what has no fingerprint.
         random: whether scores are drawn.
         draws: calls that a reported score is the mean of: 1, or more behind a random purification.
@@ -34,19 +35,33 @@ class Defended:
     metric: Any
     deployed: Any
     target: Any
-    name: str
-    lower_better: bool | None
-    output_range: tuple[float, float] | None
+    facts: MetricFacts
     identity: str | None
     random: bool
     draws: int
 
+    @property
+    def name(self) -> str:
+        """Of the metric."""
+        return self.facts.name
+
+    @property
+    def lower_better(self) -> bool | None:
+        """The metric's direction; None if unknown."""
+        return self.facts.lower_better
+
+    @property
+    def output_range(self) -> tuple[float, float] | None:
+        """The metric's range, enforced or not; None if unknown."""
+        return self.facts.output_range
+
     def check_size(self, picture: Any) -> None:
         """Raise ImageError if the picture is too small for what will see it."""
+        from certiqa._facts import facts_of
         from certiqa.frontends import Identity
         from certiqa.smoothing.view import check_size
 
-        check_size(picture, self.metric, getattr(self.deployed, "front_end", None) or Identity())
+        check_size(picture, self.metric, facts_of(self.deployed).front_end or Identity())
 
     def certifier(self, n: int, seed: int) -> Any:
         """What makes certificates of the deployed score, and puts them to the test; it must be smoothed.
@@ -107,8 +122,8 @@ def defended(
     """
     import torch
 
-    from certiqa import _provenance as provenance
     from certiqa import attacks, purifications
+    from certiqa._facts import facts_of
     from certiqa.evaluation.store import score_identity
     from certiqa.smoothing.median import DenoisedMedianSmoothing, MedianSmoothing
     from certiqa.trial.denoisers import denoiser_for
@@ -117,8 +132,8 @@ def defended(
         raise AuditError("The model is in train mode. Call model.eval() in its module.", ("train-mode",))
     for name, options in reversed(defence.purify):
         metric = purifications.load(name, metric, **options)
-    name = provenance.model_name(metric)
-    drawn = bool(getattr(metric, "random", False))
+    facts = facts_of(metric)
+    drawn = facts.random
     with denoiser_for(defence.denoiser, defence.sigma or 0.0, device, told) as denoiser:
         deployed = target = metric
         if defence.sigma is not None:
@@ -141,18 +156,11 @@ def defended(
             metric=metric,
             deployed=deployed,
             target=target,
-            name=name,
-            lower_better=_direction(metric),
-            output_range=getattr(metric, "output_range", None),
+            facts=facts,
             identity=None if None in inner or drawn else _digest([inner, defence.to_dict()]),
             random=drawn or defence.sigma is not None,
             draws=defence.samples if drawn and defence.sigma is None else 1,
         )
-
-
-def _direction(metric: Any) -> bool | None:
-    found = getattr(metric, "lower_better", None)
-    return None if found is None else bool(found)
 
 
 def seed_for(seed: int, role: str) -> int:

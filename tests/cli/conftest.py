@@ -48,6 +48,15 @@ class Net(torch.nn.Module):
     def forward(self, x): return x.mean((1, 2, 3))
 
 training, net = Net(), Net().eval()
+
+class Bounded(torch.nn.Module):
+    output_range, range_enforced = (0.0, 100.0), True
+    def forward(self, x): return 100 * x.mean((1, 2, 3))
+    def ball_bounds(self, z, radii):
+        score, steepest = 100 * float(z.mean()), 100 / z.size**0.5 * (1 + 1e-9)
+        return score, (score - steepest * radii - 1e-9).clip(0), (score + steepest * radii + 1e-9).clip(max=100)
+
+bounded = Bounded().eval()
 """
 
 

@@ -184,3 +184,25 @@ def test_a_terminal_gets_a_table(run: Run, monkeypatch: pytest.MonkeyPatch, caps
     assert "tau 5: " in text
     assert "Assumption: " in text
     assert max(map(len, text.splitlines())) <= 130
+
+
+def test_a_certificate_without_chance(run: Run, folder: Path) -> None:
+    """From the command line as from Python; what belongs to noise is refused."""
+    bounded = {"model": "bounded", "n": None}
+    result = run("certify", "a.png", "b.png", "--kind", "lipschitz", "--tau", "5", "--json", "out.jsonl", **bounded)
+    assert (result.exit_code, result.errors) == (0, [])
+    assert "Without chance: no change of the image of l2 length at most eps takes the score out" in result.stdout
+    assert "moves the score by more than 5" in result.stdout
+    assert "Computing took" in result.stdout
+    assert "fails with probability" not in result.stdout
+    for line in (folder / "out.jsonl").read_text().splitlines():
+        certificate = certiqa.Certificate.from_json(line)
+        assert (certificate.kind, certificate.n) == ("lipschitz", 0)
+    far = run("certify", "a.png", "--kind", "lipschitz", "--eps", "1000", **bounded)
+    assert far.exit_code == 2
+    assert "nothing is proved at eps=1000: the bounds end at" in far.errors[0]
+    refused = run("certify", "a.png", "--kind", "lipschitz", "--sigma", "0.1", **bounded)
+    assert "'sigma' must not be given for kind='lipschitz'" in refused.errors[0]
+    refused = run("certify", "a.png", "--kind", "lipschitz", n=None)
+    assert "'model' must be a metric whose head bounds itself" in refused.errors[0]
+    assert "'kind' must be one of" in run("certify", "a.png", "--kind", "oracle").errors[0]

@@ -13,8 +13,10 @@ from torch.nn import functional
 
 import certiqa
 from certiqa import _provenance as provenance
-from certiqa import purifications
+from certiqa import metrics, purifications
+from certiqa.data.images import read_images
 from certiqa.errors import AuditError, ImageError, InputError, UnknownNameError
+from certiqa.smoothing.view import view_of
 
 NAMES = purifications.names()
 SMALL = {"jpeg": {"quality": 30}, "crop": {"share": 0.5, "seed": 1}, "bits": {"bits": 2}}
@@ -231,6 +233,51 @@ def test_they_speak_for_the_metric(name):
     assert purifications.load("flip", wrapper).random == facts.random
     plain = purifications.load(name, lambda x: x.mean((1, 2, 3)))
     assert (plain.lower_better, plain.output_range, plain.range_enforced) == (None, None, False)
+
+
+class MadeForNoise(Sees):
+    """A metric that declares all that a certificate of it should use."""
+
+    certified_sigma, certified_resolution, certified_n, unclipped_noise = 0.9, 16, 30, True
+
+
+CLIPPING = {"jpeg", "bits"}  # they store values in [0, 1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_they_keep_what_the_metric_was_made_for(name):
+    wrapper = load(name, MadeForNoise().eval())
+    assert (wrapper.certified_sigma, wrapper.certified_resolution, wrapper.certified_n) == (0.9, 16, 30)
+    assert wrapper.unclipped_noise is True
+    smooth = certiqa.MedianSmoothing(load("flip", wrapper), seed=0).eval()
+    assert (smooth.sigma, smooth.front_end.resolution) == (0.9, 16)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if not purifications.card(name).random])
+def test_a_purified_metric_is_certified_as_the_metric_itself(name):
+    image = torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(1))
+    options = {"jpeg": {"quality": 100}, "bits": {"bits": 8}, "blur": {"sigma": 0.1}, "resize": {"scale": 0.9}}
+    wrapper = purifications.load(name, MadeForNoise().eval(), **options.get(name, {}))
+    found, bare = certiqa.certify(wrapper, image, seed=0), certiqa.certify(MadeForNoise().eval(), image, seed=0)
+    assert (found.sigma, found.n, found.front_end) == (bare.sigma, bare.n, bare.front_end)
+    assert found.provenance.image_notes == bare.provenance.image_notes != ()
+    seen = wrapper.metric.seen
+    assert seen.shape[2:] == (16, 24)
+    assert (seen.min() < 0 and seen.max() > 1) == (name not in CLIPPING)
+
+
+def test_the_packages_metric_for_noise_keeps_it_all_behind_a_purification():
+    card = next(one for one in metrics.list() if one.unclipped_noise and one.certified_resolution)
+    inner = metrics.load(card.name, "cpu")
+    smooth = certiqa.MedianSmoothing(purifications.load("flip", inner), n=3, seed=0).eval()
+    bare = certiqa.MedianSmoothing(inner, n=3, seed=0).eval()
+    assert (smooth.sigma, smooth.front_end) == (bare.sigma, bare.front_end)
+    assert smooth._base(view(smooth)).clips_noise is bare._base(view(bare)).clips_noise is False
+
+
+def view(smooth):
+    picture = read_images(torch.rand(3, 40, 60, generator=torch.Generator().manual_seed(1)))[0]
+    return view_of(picture, smooth.front_end, smooth.sigma, 0, torch.device("cpu"))
 
 
 @pytest.mark.parametrize("name", NAMES)
