@@ -143,13 +143,13 @@ ROOMS = {  # from the ground up: a room, and the rooms before it that it may imp
     "report": ("errors", "_counted", "statistics.percentile", "evaluation.correlation", "benchmark.result"),
     "benchmark": (
         "errors", "_counted", "statistics", "_checks", "samples", "data", "frontends", "_facts", "_provenance",
-        "metrics", "defenses", "purifications", "attacks", "smoothing", "certificate", "certifiers", "evaluation", "trial",
-        "benchmark._reading", "benchmark.result", "report",
+        "metrics", "defenses", "purifications", "attacks", "smoothing", "certificate", "certifiers", "evaluation",
+        "trial", "benchmark._reading", "benchmark.result", "report",
     ),
     "cli": (
         "errors", "_version", "_counted", "statistics", "_checks", "samples", "data", "training", "frontends",
-        "_facts", "_provenance", "heads", "metrics", "denoisers", "defenses", "attacks", "smoothing", "_progress", "certificate",
-        "certifiers", "_certify", "evaluation", "trial", "benchmark",
+        "_facts", "_provenance", "heads", "metrics", "denoisers", "defenses", "attacks", "smoothing", "_progress",
+        "certificate", "certifiers", "_certify", "evaluation", "trial", "benchmark",
     ),
     "__init__": (
         "errors", "_version", "samples", "data", "metrics", "denoisers", "defenses", "purifications", "attacks",
