@@ -54,6 +54,7 @@ class HeadTrainer:
         self.scores = torch.from_numpy(fit.scores.astype(np.float32))
         self.rows = [np.flatnonzero(fit.groups == group) for group in np.unique(fit.groups)]
         self.shares = _shares(config, [len(rows) for rows in self.rows])
+        self.widths = config.widths(len(self.rows))
         self.weight = [_FIRST_WEIGHT] * len(self.rows)
         names = [f"{kind}_{group}" for group in range(len(self.rows)) for kind in ("srocc", "tau_over_sd")]
         self.measures: tuple[str, ...] = ("loss", *names)
@@ -103,7 +104,7 @@ class HeadTrainer:
             raise ModelError(f"The gradient at step {number + 1} is not finite. Try a lower lr.")
         self.optimizer.step()
         for group in range(len(self.weight)):
-            raised = self.weight[group] * math.exp(_GAIN * (record[f"width_{group}"] / config.width - 1))
+            raised = self.weight[group] * math.exp(_GAIN * (record[f"width_{group}"] / self.widths[group] - 1))
             self.weight[group] = min(max(raised, _LEAST_WEIGHT), _MOST_WEIGHT)
         follow(self.ema.parameters(), self.parameters, config.ema, number)
         return record
