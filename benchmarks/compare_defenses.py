@@ -3,12 +3,12 @@
     python benchmarks/compare_defenses.py --data ../shared/data             # preset cpu, under an hour on two cores
     python benchmarks/compare_defenses.py --data ../shared/data --part 0/2  # and --part 1/2 in another process
     python benchmarks/compare_defenses.py --data DIR --config full --device cuda
-    python benchmarks/compare_defenses.py --publish                         # into docs/comparison and README
+    python benchmarks/compare_defenses.py --publish                         # into docs/comparison
     python benchmarks/compare_defenses.py --check                           # are these what the result file says?
 
 The same as ``certiqa benchmark CONFIG --out out/compare-CONFIG --data NAME DIR/NAME ...``: a killed run goes on.
 --publish copies report, table and data of a finished run into docs/comparison/, and writes what they say, in sentences
-whose figures come from comparison.json, into README.md and docs/comparison.md.
+whose figures come from comparison.json, into docs/comparison.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from certiqa.evaluation.correlation import Estimate
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT / "docs" / "comparison"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "comparison.md")
+PAGES = (ROOT / "docs" / "comparison.md",)
 FILES = ("comparison.json", "table.csv", "report.html", "report.md")
 NAMES = {"livec": "LIVE In the Wild", "agiqa3k": "AGIQA-3K"}
 MARK = "comparison"

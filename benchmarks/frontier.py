@@ -133,7 +133,7 @@ def main() -> None:
         return
     torch.set_num_threads(options.threads)
     index, parts = map(int, options.part.split("/"))
-    known = set(metrics.list())
+    known = set(metrics.names())
     for row in [one for one in ROWS if not options.row or one.name in options.row][index::parts]:
         if row.metric not in known:
             print(f"{row.name}: there is no metric {row.metric!r}")

@@ -11,9 +11,10 @@ import numpy as np
 
 from certiqa.evaluation import agreement
 
-__all__ = ["page", "summary", "write"]
+__all__ = ["filled", "headline", "page", "summary", "write"]
 
 ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
 PAGE, FIGURE = ROOT / "docs/frontier.md", ROOT / "docs/figures/frontier.svg"
 TITLES = {"livec": "LIVE In the Wild", "agiqa3k": "AGIQA-3K"}
 AIM = {"livec": (0.56, 0.61), "agiqa3k": (0.66, 0.72)}
@@ -117,8 +118,32 @@ def draw(lines: list[dict[str, Any]], path: Path, strength: float = 42.0) -> Non
     figure.savefig(path, metadata={"Date": None})
 
 
+def headline(lines: list[dict[str, Any]]) -> str:
+    """README's table: what each certified metric keeps of the agreement with people, and what is proved at 42 dB."""
+    rows = [
+        "| certified metric | data (validation) | images | SROCC | tau/SD at 42 dB | tau/SD at 36 dB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for line in lines:
+        found = summary(line)
+        low, high = found["interval"] or (float("nan"), float("nan"))
+        shares = ["-" if one is None else f"{one:.2f}" for one in found["median"]]
+        srocc = f"{found['srocc']:.2f} ({low:.2f} to {high:.2f})"
+        name = f"{line['row']} (`{line['metric']}`)"
+        rows.append(f"| {name} | {TITLES[line['data']]} | {found['n']} | {srocc} | {shares[1]} | {shares[2]} |")
+    return "\n".join(rows)
+
+
+def filled(text: str, lines: list[dict[str, Any]]) -> str:
+    """README with its table."""
+    begin, end = "<!-- frontier -->", "<!-- /frontier -->"
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n{headline(lines)}\n{end}{rest.split(end)[1]}"
+
+
 def write(source: Path) -> None:
-    """The page and the figure from the lines of a file."""
+    """The page, the figure and README's table from the lines of a file."""
     lines = [json.loads(text) for text in source.read_text().splitlines()]
     PAGE.write_text(page(lines), encoding="utf-8")
+    README.write_text(filled(README.read_text(encoding="utf-8"), lines), encoding="utf-8")
     draw(lines, FIGURE)

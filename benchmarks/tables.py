@@ -166,8 +166,7 @@ def weights_of(result: str, card: str = "builtin.md") -> dict[str, Any]:
 
 
 BLOCKS: dict[str, dict[str, Any]] = {
-    "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size}
-    | weights_of("docs/comparison/comparison.json", "docs/builtin.md"),
+    "README.md": {"builtin:table": builtin_table, "builtin:size": builtin_size},
     "docs/smoothing.md": smoothing_tables.BLOCKS | weights_of("benchmarks/results/denoised_smoothing.jsonl"),
     "docs/defenses.md": weights_of("benchmarks/results/nt.jsonl"),
     "docs/comparison.md": weights_of("docs/comparison/comparison.json"),

@@ -47,7 +47,7 @@ _JSON = "Write JSON: - (lines on stdout), a .jsonl (lines are added to it), a .j
 
 def certify(
     images: Images,
-    model: Model = "builtin",
+    model: Model = "builtin-energy",
     denoiser: Annotated[str | None, typer.Option(metavar="D", help=_DENOISER)] = None,
     sigma: Annotated[float | None, typer.Option(help=_SIGMA)] = None,
     eps: Annotated[list[str] | None, typer.Option(metavar="E", help="Size of attack; repeat for several.")] = None,

@@ -13,8 +13,9 @@ the image at eps. Smoothing of pixels is the case phi = :class:`Identity`, a wor
 from certiqa.frontends.base import FrontEnd
 from certiqa.frontends.energies import Energies
 from certiqa.frontends.identity import Identity
+from certiqa.frontends.learned import Learned
 from certiqa.frontends.registry import from_dict, register
 from certiqa.frontends.resize import Resize
 from certiqa.frontends.sized import SizedFrontEnd
 
-__all__ = ["Energies", "FrontEnd", "Identity", "Resize", "SizedFrontEnd", "from_dict", "register"]
+__all__ = ["Energies", "FrontEnd", "Identity", "Learned", "Resize", "SizedFrontEnd", "from_dict", "register"]

@@ -9,6 +9,7 @@ from certiqa.errors import InputError
 from certiqa.frontends.base import FrontEnd
 from certiqa.frontends.energies import Energies
 from certiqa.frontends.identity import Identity
+from certiqa.frontends.learned import Learned
 from certiqa.frontends.resize import Resize
 
 __all__ = ["from_dict", "register"]
@@ -24,6 +25,7 @@ def _resize(data: Mapping[str, Any]) -> FrontEnd:
 _makers: dict[str, _Maker] = {
     Energies.name: Energies.from_dict,
     Identity.name: lambda data: Identity(),
+    Learned.name: Learned.from_dict,
     Resize.name: _resize,
 }
 

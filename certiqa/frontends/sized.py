@@ -73,7 +73,9 @@ class SizedFrontEnd:
             return cls(front_end, shape, 1.0, 0.0, 0.0)
         if len(shape) == 1 and sigma is not None and sigma > _LARGEST_RMS_SIGMA:
             rule = f"must be at most {_LARGEST_RMS_SIGMA:g} behind the front end {front_end.name!r}"
-            remedy = "Its numbers are RMS intensities: an attack of 42 dB moves them by .008."
+            remedy = (
+                "Its numbers are RMS intensities, moved by .008 at 42 dB: leave sigma to the metric, or name another."
+            )
             raise InputError.of("sigma", rule, sigma, remedy)
         levels = 255 * (FINEST if sigma is None else subdivision(sigma))
         eta = 2 * levels * front_end.rounding(height, width)  # values are at most ``levels`` steps; twice, to spare

@@ -2,8 +2,8 @@
 
 >>> import torch
 >>> from certiqa.heads import Head, HeadShape
->>> Head(HeadShape(inputs=5, hidden=4))(torch.zeros(2, 5))
-tensor([50., 50.])
+>>> Head(HeadShape(inputs=5, hidden=4))(torch.zeros(2, 5)).tolist()
+[50.0, 50.0]
 """
 
 from certiqa.heads.config import HeadConfig

@@ -62,8 +62,8 @@ class Head(nn.Module):
         certified_n: the number of samples that certificates of it should use, or None.
 
     >>> head = Head(HeadShape(inputs=5, hidden=4, members=2))
-    >>> head(torch.zeros(3, 5))
-    tensor([50., 50., 50.])
+    >>> head(torch.zeros(3, 5)).tolist()
+    [50.0, 50.0, 50.0]
     """
 
     centre: Tensor

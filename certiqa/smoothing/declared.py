@@ -43,7 +43,8 @@ def front_end_for(model: object, front_end: object, resolution: object) -> Front
     if own is not None:
         if resolution is not None:
             rule = f"must not be given: {model_name(model)!r} has a front end of its own, {own.name!r}"
-            raise InputError.of("resolution", rule, resolution)
+            remedy = "Name a metric that scores pictures, 'builtin' say."
+            raise InputError.of("resolution", rule, resolution, remedy)
         return own
     if native:
         return Identity()
@@ -69,7 +70,8 @@ def scorer_behind(model: ScoreFn, front_end: FrontEnd, denoiser: Denoiser | None
         return model
     if denoiser is not None:
         rule = f"must be None behind the front end {front_end.name!r}, which gives numbers, not a picture"
-        raise InputError.of("denoiser", rule, denoiser)
+        remedy = "Name a metric that scores pictures, 'builtin' say."
+        raise InputError.of("denoiser", rule, denoiser, remedy)
     head = getattr(model, "head", None)
     return head if isinstance(head, nn.Module) and facts_of(model).front_end is not None else model
 

@@ -31,7 +31,7 @@ def mean(x):
 """
 OPTIONS = {
     "certify": (
-        "model denoiser resolution sigma eps tau n alpha side seed device dtype batch-size range json plot quiet"
+        "model denoiser resolution sigma eps tau n kind alpha side seed device dtype batch-size range json plot quiet"
     ),
     "score": "model sigma n seed device json",
 }
@@ -43,14 +43,14 @@ def certiqa_command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[s
 
 def test_the_built_in_model_on_a_sample_photograph(tmp_path: Path) -> None:
     out = certiqa_command(
-        *("certify", "sample:rocket", "--n", "30", "--eps", "0.03", "--json", "out.json", "--plot", "out.png"),
+        *("certify", "sample:rocket", "--n", "500", "--eps", "0.03", "--json", "out.json", "--plot", "out.png"),
         cwd=tmp_path,
     )
     assert out.stderr == ""
     assert out.returncode == 0
-    assert out.stdout.startswith("sample:rocket (640x427) under builtin\nsmoothed score ")
+    assert out.stdout.startswith("sample:rocket (640x427) under builtin-energy\nsmoothed score ")
     certificate = certiqa.Certificate.from_json(tmp_path / "out.json")
-    assert f"smoothed score {certificate.score:.4g}: median of 30 scores" in out.stdout
+    assert f"smoothed score {certificate.score:.4g}: median of 500 scores" in out.stdout
     assert certificate.bounds(at=0.03).certified
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 

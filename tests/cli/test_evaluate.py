@@ -463,16 +463,16 @@ def test_notes_are_of_the_weights_at_hand(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
     from certiqa import metrics
-    from certiqa.cli._evaluate_text import _fact
+    from certiqa.cli._evaluate_text import _trained_on
 
     packaged = metrics.load("builtin", "cpu")
     save_file(
         {name: -tensor.contiguous() for name, tensor in packaged.state_dict().items()}, tmp_path / "own.safetensors"
     )
     own = metrics.load("builtin", "cpu", weights=tmp_path / "own.safetensors")
-    assert _fact("builtin", packaged, "trained_on") == _fact("builtin", None, "trained_on") == ("agiqa3k", "livec")
-    assert _fact("builtin", own, "trained_on") == ()
-    assert _fact("no metric at all", object(), "trained_on") is None
+    assert _trained_on("builtin", packaged) == _trained_on("builtin", None) == ("agiqa3k", "livec")
+    assert _trained_on("builtin", own) == ()
+    assert _trained_on("no metric at all", object()) == ()
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,21 @@ def test_train_then_certify(invoke: Invoke, photos: Path) -> None:
     assert net.card.licence == "CC0-1.0"
     assert net.card.sigma_range == (0.12, 0.12)
     image = "photos/0.png"
-    common = ["certify", image, "--n", "20", "--seed", "1", "--device", "cpu", "--json", "-", "--quiet"]
+    common = [
+        "certify",
+        image,
+        "--model",
+        "builtin",
+        "--n",
+        "20",
+        "--seed",
+        "1",
+        "--device",
+        "cpu",
+        "--json",
+        "-",
+        "--quiet",
+    ]
     outcome = invoke([*common, "--denoiser", "mine.safetensors"])
     assert (outcome.exit_code, outcome.stderr) == (0, "")
     told = json.loads(outcome.stdout)
@@ -90,7 +104,7 @@ def test_losses_through_the_metric_and_resume(invoke: Invoke, photos: Path) -> N
 
 
 def test_own_metrics_and_denoisers_by_name(invoke: Invoke, photos: Path) -> None:
-    common = ["certify", "photos/0.png", "--n", "20", "--device", "cpu", "--json", "-", "--quiet"]
+    common = ["certify", "photos/0.png", "--model", "builtin", "--n", "20", "--device", "cpu", "--json", "-", "--quiet"]
     outcome = invoke([*common, "--denoiser", "python:toy_denoisers:halve"])
     assert outcome.exit_code == 0, outcome.stderr
     assert json.loads(outcome.stdout)["provenance"]["denoiser"] == "toy_denoisers.halve"
@@ -152,7 +166,9 @@ def test_one_line_for_whatever_is_wrong(invoke: Invoke, photos: Path, more: list
 )
 def test_bad_denoisers(invoke: Invoke, photos: Path, name: str, found: str) -> None:
     (photos / "broken.safetensors").write_bytes(b"x" * 20)
-    outcome = invoke(["certify", "photos/0.png", "--n", "20", "--device", "cpu", "--denoiser", name])
+    outcome = invoke(
+        ["certify", "photos/0.png", "--model", "builtin", "--n", "20", "--device", "cpu", "--denoiser", name]
+    )
     assert outcome.exit_code == 2
     assert len(outcome.errors) == 1
     assert found in outcome.errors[0]
