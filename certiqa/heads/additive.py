@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from certiqa import _checks as check
+from certiqa.errors import InputError
 from certiqa.heads.curves import Curves
 from certiqa.heads.squash import score_bounds, score_of
 from certiqa.heads.worst_case import largest_rises
@@ -34,6 +35,8 @@ class AdditiveHead(nn.Module):
 
     Attributes:
         front_end_digest: of the front end whose numbers it was trained on, or None.
+        certified_sigma: None: it meets no noise.
+        certified_n: None.
 
     Raises:
         InputError: a size breaks its rule.
@@ -59,6 +62,8 @@ class AdditiveHead(nn.Module):
         check.check_count(inputs, "inputs")
         check.check_count(knots, "knots", 2)
         self.front_end_digest: str | None = None
+        self.certified_sigma: float | None = None
+        self.certified_n: int | None = None
         self.register_buffer("knots", torch.linspace(0, 1, knots).repeat(inputs, 1))
         self.slopes = nn.Parameter(torch.zeros(inputs, knots))
         self.offset = nn.Parameter(torch.zeros(()))
@@ -77,6 +82,12 @@ class AdditiveHead(nn.Module):
         left = slopes[:, 0] * (numbers - knots[:, 0]).clamp_max(0)
         right = slopes[:, -1] * (numbers - knots[:, -1]).clamp_min(0)
         return (left + inner.sum(2) + right).sum(1) + self.offset
+
+    def check(self) -> None:
+        """Raise InputError unless the knots ascend and all is finite."""
+        finite = all(bool(torch.isfinite(tensor).all()) for tensor in self.state_dict().values())
+        if not finite or not bool((self.knots.diff(dim=1) > 0).all()):
+            raise InputError.of("knots", "must ascend, and all weights be finite numbers", None)
 
     def curves(self) -> Curves:
         """The f_i in float64: the reference that certificates are about."""
