@@ -226,16 +226,7 @@ def test_a_room_imports_what_it_may():
     assert trespasses(GRAPH) == []
 
 
-LEFT = {"certificate": "a certificate and its words, figures and files import each other inside of functions"}
-
-
-@pytest.mark.parametrize(
-    "room",
-    [
-        pytest.param(room, marks=pytest.mark.xfail(reason=LEFT[room])) if room in LEFT else room
-        for room in sorted({module.partition(".")[0] for module in GRAPH})
-    ],
-)
+@pytest.mark.parametrize("room", sorted({module.partition(".")[0] for module in GRAPH}))
 def test_no_modules_import_each_other_in_a_ring(room):
     assert circle({module: others for module, others in GRAPH.items() if inside(module, room)}) == []
 
