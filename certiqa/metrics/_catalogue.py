@@ -69,6 +69,7 @@ _METRICS: dict[str, _Entry] = {
     "builtin": _lazy("certiqa.metrics.builtin"),
     "builtin-at": _lazy("certiqa.metrics.builtin_at"),
     "builtin-energy": _lazy("certiqa.metrics.builtin_energy"),
+    "builtin-lipschitz": _lazy("certiqa.metrics.builtin_lipschitz"),
     "builtin-noise": _lazy("certiqa.metrics.builtin_noise"),
     "builtin-noise-192": _lazy("certiqa.metrics.builtin_noise_192"),
     "builtin-nt": _lazy("certiqa.metrics.builtin_nt"),

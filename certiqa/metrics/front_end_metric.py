@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from certiqa.frontends import FrontEnd
+from certiqa.heads.additive import AdditiveHead
 from certiqa.heads.network import Head
 from certiqa.metrics.card import MetricCard, MetricModule
 
@@ -16,7 +17,8 @@ class FrontEndMetric(MetricModule):
 
     :func:`certiqa.certify` takes the two apart: it applies the front end to the clean image in float64, adds the noise
     to its numbers, and asks the head alone. A bare score, without noise, is not what the head was trained for; the
-    median of noisy scores is the metric that the certificates speak of.
+    median of noisy scores is the metric that the certificates speak of. A head that bounds itself
+    (:class:`certiqa.heads.additive.AdditiveHead`) needs no noise: its bare score is what is certified.
 
     Args:
         card: the facts.
@@ -29,7 +31,7 @@ class FrontEndMetric(MetricModule):
         certified_n: the number of samples that it is certified with if a request names none.
     """
 
-    def __init__(self, card: MetricCard, front_end: FrontEnd, head: Head) -> None:
+    def __init__(self, card: MetricCard, front_end: FrontEnd, head: Head | AdditiveHead) -> None:
         super().__init__(card)
         self.front_end = front_end
         self.head = head

@@ -23,7 +23,9 @@ class Grey(MetricModule):
 
 
 GREY = MetricCard("grey", "mean grey level", None, (0.0, 1.0), True, AnySize(4), "CC0")
-BUILTIN = ["builtin", "builtin-at", "builtin-energy", "builtin-noise", "builtin-noise-192", "builtin-nt"]
+BUILTIN = [
+    "builtin", "builtin-at", "builtin-energy", "builtin-lipschitz", "builtin-noise", "builtin-noise-192", "builtin-nt",
+]  # fmt: skip
 
 
 @pytest.fixture
