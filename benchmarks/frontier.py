@@ -66,10 +66,12 @@ class Row:
 
 ROWS = (
     Row("energy", "builtin-energy"),
-    *(Row(f"energy, sigma {sigma:g}", "builtin-energy", sigma=sigma) for sigma in (0.002, 0.004, 0.012, 0.024)),
-    Row("learned front end", "builtin-learned"),
+    *(
+        Row(f"energy, sigma {sigma:g}", "builtin-energy", sigma=sigma, images=175)
+        for sigma in (0.002, 0.004, 0.008, 0.016)
+    ),
     Row("deterministic", "builtin-lipschitz", "lipschitz"),
-    Row("pixel noise at 192", "builtin-noise-192", n=1000, images=40),
+    Row("noise on pixels at 192", "builtin-noise-192", n=2000, images=30),
 )
 
 

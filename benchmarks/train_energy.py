@@ -20,36 +20,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
+from energies_search import SOURCES, examples
 
-from certiqa.data import open_dataset
 from certiqa.data.splits import is_validation
 from certiqa.frontends import Energies
-from certiqa.heads import Examples, HeadConfig, from_datasets, read_head, train
+from certiqa.heads import HeadConfig, read_head, train
 from certiqa.heads.examples import is_development
 from certiqa.heads.measuring import noisy_scores, summary
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("agiqa3k", "livec")
-FRONT_END = Energies(orientations=2)
-CONFIG = HeadConfig()
+FRONT_END, CROPS = Energies(orientations=2), 6
+CONFIG = HeadConfig(width=(0.4, 0.3))
 PSNR = (48.0, 42.0, 36.0, 30.0)
 DRAWS = 4_000
-
-
-def examples(data: Path, kept: Path) -> Examples:
-    """Of every picture of both data sets, the validation parts included; from disk if they are there."""
-    path = kept / f"energies-{FRONT_END.digest[:12]}.npz"
-    if path.exists():
-        with np.load(path) as stored:
-            contents = tuple(str(content) for content in stored["contents"])
-            return Examples(stored["numbers"], stored["scores"], stored["groups"], contents, FRONT_END.digest)
-    found = from_datasets(FRONT_END, [open_dataset(source, data / source) for source in SOURCES], part="all")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {"numbers": found.numbers, "scores": found.scores, "groups": found.groups}
-    np.savez(path, **arrays, contents=np.array(found.contents))
-    return found
 
 
 def main(argv: list[str]) -> None:
@@ -63,7 +47,7 @@ def main(argv: list[str]) -> None:
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     config = replace(CONFIG, **{name: json.loads(value) for name, value in (one.split("=") for one in args.set)})
-    every = examples(args.data, args.numbers)
+    every = examples(args.data, args.numbers, FRONT_END, CROPS, part="all")
     fitted = every.where(lambda content: not is_validation(content))
     if args.dev:
         apart, fitted = fitted.where(is_development), fitted.where(lambda content: not is_development(content))

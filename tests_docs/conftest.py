@@ -16,6 +16,11 @@ import stand_ins  # noqa: E402
 from certiqa import samples  # noqa: E402
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """No workers: the site is built in docs/, once."""
+    return 0
+
+
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A furnished folder; beside it, the small samples."""

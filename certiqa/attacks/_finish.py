@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,17 +15,14 @@ from torch import Tensor
 
 from certiqa.attacks.budgets._l2 import lengths
 from certiqa.attacks.budgets.base import Budget
-from certiqa.attacks.objectives import Move, Objective
+from certiqa.attacks.objectives import Move, Objective, Raise
 from certiqa.attacks.result import AttackResult, Distances
 from certiqa.attacks.scorer import Scorer
 from certiqa.attacks.ssim import ssim
 from certiqa.data.images import Picture
 from certiqa.errors import InputError, ModelOutputError
 
-if TYPE_CHECKING:
-    from certiqa.attacks.base import Attack
-
-__all__ = ["Found", "finish", "inside", "unchanged"]
+__all__ = ["Found", "Request", "finish", "inside", "unchanged"]
 
 _SLACK = 1e-4  # of the budget: what the rounding of float32 explains
 
@@ -90,21 +88,35 @@ class Found:
             self.notes[index] += [note for note in notes[index] if note not in self.notes[index]]
 
 
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, as the records say it.
+
+    Attributes:
+        attack: name of the attack.
+        options: of the attack, as plain values.
+        quantise: whether an 8-bit image is wanted, too.
+        objective: as text.
+        budget: that is kept.
+        seed: of every draw.
+    """
+
+    attack: str
+    options: dict[str, Any]
+    quantise: bool
+    objective: str
+    budget: Budget
+    seed: int
+
+
 def finish(
-    attack: Attack,
-    pictures: list[Picture],
-    found: Found,
-    scorer: Scorer,
-    aim: Objective,
-    words: str,
-    budget: Budget,
-    seed: int,
-    begin: float,
+    request: Request, pictures: list[Picture], found: Found, scorer: Scorer, aim: Objective, begin: float
 ) -> list[AttackResult]:
     """Quantise, re-score, measure: the records of one batch."""
+    budget = request.budget
     exact = torch.from_numpy(np.stack([_exact(picture) for picture in pictures])).to(found.clean.device)
     levels, stored = None, None
-    if attack.quantise:
+    if request.quantise:
         levels = budget.quantise(found.images, exact)
         stored = scorer.measure(_intensities(levels))
         worse = ~(aim.gain(stored, found.before) > 0)
@@ -116,16 +128,16 @@ def finish(
     grid = None if levels is None else _distances(levels.double() / 255, exact, budget)
     seconds = (time.perf_counter() - begin) / len(pictures)
     return [
-        _record(attack, one, index, found, scorer, words, budget, seed, seconds, floats, levels, stored, grid, aim)
+        _record(request, one, index, found, scorer, seconds, floats, levels, stored, grid, aim)
         for index, one in enumerate(pictures)
     ]
 
 
 def _record(
-    attack: Attack, picture: Picture, index: int, found: Found, scorer: Scorer, words: str, budget: Budget, seed: int,
-    seconds: float, floats: list[Distances], levels: Tensor | None, stored: Tensor | None,
-    grid: list[Distances] | None, aim: Objective,
+    request: Request, picture: Picture, index: int, found: Found, scorer: Scorer, seconds: float,
+    floats: list[Distances], levels: Tensor | None, stored: Tensor | None, grid: list[Distances] | None, aim: Objective,
 ) -> AttackResult:  # fmt: skip
+    budget, words = request.budget, request.objective
     near, far = floats[index], None if grid is None else grid[index]
     notes = [*found.notes[index], *scorer.notes(index)]
     if found.words[index] is None:
@@ -142,7 +154,7 @@ def _record(
         quantised = np.ascontiguousarray(levels[index].permute(1, 2, 0).cpu().numpy())
         quantised.setflags(write=False)
     return AttackResult(
-        attack=attack.name or type(attack).__name__, objective=words, budget=str(budget), picture=picture.name,
+        attack=request.attack, objective=words, budget=str(budget), picture=picture.name,
         image=found.images[index].cpu().clone(), quantised=quantised,
         score_before=float(found.before[index]), score_after=float(found.after[index]),
         score_quantised=None if stored is None else float(stored[index]),
@@ -150,20 +162,16 @@ def _record(
         l2_quantised=far and far.l2, linf_quantised=far and far.linf, psnr_quantised=far and far.psnr,
         ssim_quantised=far and far.ssim, used_quantised=far and far.used,
         within_budget=near.used <= budget.limit * (1 + 1e-9), within_budget_quantised=fits,
-        queries=scorer.queries, gradients=scorer.gradients, seconds=seconds, seed=seed, options=attack.options(),
-        notes=tuple(notes),
+        queries=scorer.queries, gradients=scorer.gradients, seconds=seconds, seed=request.seed,
+        options=copy.deepcopy(request.options), notes=tuple(notes),
     )  # fmt: skip
 
 
-def unchanged(
-    attack: Attack, pictures: list[Picture], scorer: Scorer, words: str, budget: Budget, seed: int
-) -> list[AttackResult]:
+def unchanged(request: Request, pictures: list[Picture], scorer: Scorer) -> list[AttackResult]:
     """The record of an image that is left as it is."""
-    from certiqa.attacks.objectives import Raise
-
     clean = torch.from_numpy(np.stack([one.as_float() for one in pictures])).to(scorer.device)
     found = Found.none(clean, scorer.measure(clean))
-    records = finish(attack, pictures, found, scorer, Raise(), words, budget, seed, time.perf_counter())
+    records = finish(request, pictures, found, scorer, Raise(), time.perf_counter())
     return [dataclasses.replace(one, notes=()) for one in records]
 
 

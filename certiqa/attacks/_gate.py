@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 
 from certiqa._facts import facts_of, model_name
+from certiqa.attacks._catalogue import by_norm
 from certiqa.attacks.budgets.base import Budget
 from certiqa.data.images import Picture, read_images
 from certiqa.errors import ImageError, InputError
@@ -16,8 +17,6 @@ def checked_budget(given: object, norms: tuple[str, ...], attack: str) -> Budget
     """A budget that this attack can use."""
     budget = Budget.parse(given)
     if budget.kind not in norms:
-        from certiqa.attacks.registry import by_norm
-
         rule = f"must be of kind {' or '.join(map(repr, norms))} for the attack {attack!r}"
         raise InputError.of("budget", rule, str(budget), f"Attacks for it: {', '.join(by_norm(budget.kind))}.")
     return budget

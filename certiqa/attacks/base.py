@@ -16,7 +16,7 @@ from torch import Tensor
 
 from certiqa import _checks as check
 from certiqa._provenance import model_name
-from certiqa.attacks._finish import Found, finish, inside, unchanged
+from certiqa.attacks._finish import Found, Request, finish, inside, unchanged
 from certiqa.attacks._gate import check_callback, checked_budget, groups_of, seed_of
 from certiqa.attacks._number import check_flag
 from certiqa.attacks.adaptive import EOT, eot
@@ -118,21 +118,19 @@ class Attack(ABC):
         with torch.inference_mode(False):
             if isinstance(aim, RankFlip):
                 return self._pair(model, groups, aim, limit, seed, progress)
+            request = self._request(str(aim), limit, seed)
             results: list[AttackResult] = []
             for pictures in groups:
-                results += self._attacked(model, pictures, aim, str(aim), limit, seed)
+                results += self._attacked(model, pictures, aim, request)
                 if progress is not None:
                     progress(len(results), total)
             return results
 
+    def _request(self, words: str, budget: Budget, seed: int) -> Request:
+        return Request(self.name or type(self).__name__, self.options(), self.quantise, words, budget, seed)
+
     def _attacked(
-        self,
-        model: Callable[[Tensor], Any],
-        pictures: list[Picture],
-        aim: Objective,
-        words: str,
-        budget: Budget,
-        seed: int,
+        self, model: Callable[[Tensor], Any], pictures: list[Picture], aim: Objective, request: Request
     ) -> list[AttackResult]:
         """One batch: run for each alternative of the objective, keep each image's best, record."""
         begin = time.perf_counter()
@@ -142,12 +140,12 @@ class Attack(ABC):
         Found.check_clean(before, pictures)
         found = Found.none(clean, before)
         for one in aim.alternatives():
-            generators = tuple(generator_of(seed, picture.sha256()) for picture in pictures)
-            problem = Problem(clean, scorer, one, budget, before, generators)
-            images, notes = inside(self.run(problem), clean, budget)
+            generators = tuple(generator_of(request.seed, picture.sha256()) for picture in pictures)
+            problem = Problem(clean, scorer, one, request.budget, before, generators)
+            images, notes = inside(self.run(problem), clean, request.budget)
             scores = scorer.measure(images)
             found.keep(images, scores, one.gain(scores, before), str(one), [[*problem.notes, *more] for more in notes])
-        return finish(self, pictures, found, scorer, aim, words, budget, seed, begin)
+        return finish(request, pictures, found, scorer, aim, begin)
 
     def _scorer(self, model: Callable[[Tensor], Any]) -> Scorer:
         if self.samples == 1:
@@ -173,11 +171,11 @@ class Attack(ABC):
         Found.check_clean(before, [picture for pictures in groups for picture in pictures])
         results = []
         for pictures, one in zip(groups, aim.of_pair(before), strict=True):
-            words = f"rank-flip:{one or 'keep'}"
+            request = self._request(f"rank-flip:{one or 'keep'}", budget, seed)
             if one is None:
-                results += unchanged(self, pictures, scorer, words, budget, seed)
+                results += unchanged(request, pictures, scorer)
             else:
-                results += self._attacked(model, pictures, one, words, budget, seed)
+                results += self._attacked(model, pictures, one, request)
             if progress is not None:
                 progress(len(results), 2)
         first, second = results

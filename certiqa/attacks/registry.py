@@ -6,37 +6,14 @@ import dataclasses
 from importlib import import_module
 from typing import Any
 
+from certiqa.attacks._catalogue import ENTRIES, Entry, by_access, by_norm, entry, names
 from certiqa.attacks.base import Attack
 from certiqa.attacks.card import AttackCard
 from certiqa.errors import InputError, UnknownNameError
 
 __all__ = ["by_access", "by_norm", "card", "load", "names", "register", "unregister"]
 
-_HOMES = {
-    "apgd": "whitebox.apgd:APGD",
-    "fgsm": "whitebox.fgsm:FGSM",
-    "frequency": "whitebox.frequency:Frequency",
-    "i-fgsm": "whitebox.pgd:IFGSM",
-    "korhonen": "whitebox.korhonen:Korhonen",
-    "madc": "whitebox.madc:MADC",
-    "nes": "blackbox.nes:NES",
-    "perceptual": "whitebox.perceptual:PerceptualAttack",
-    "pgd": "whitebox.pgd:PGD",
-    "simba": "blackbox.simba:SimBA",
-    "square": "blackbox.square:Square",
-    "transfer": "blackbox.transfer:Transfer",
-    "uap": "blackbox.uap:UAP",
-}
 _OWN: dict[str, type[Attack]] = {}
-
-
-def names() -> tuple[str, ...]:
-    """The names that :func:`load` knows, sorted.
-
-    >>> "pgd" in names()
-    True
-    """
-    return tuple(sorted((*_HOMES, *_OWN)))
 
 
 def card(name: str) -> AttackCard:
@@ -83,6 +60,7 @@ def register(kind: type[Attack]) -> None:
         rule = "must have a class attribute 'name' that is not empty and not taken"
         raise InputError.of("kind", rule, kind.name, "Choose another name.")
     _OWN[kind.name] = kind
+    ENTRIES[kind.name] = Entry(None, kind.access, kind.norms)
 
 
 def unregister(name: str) -> None:
@@ -93,36 +71,17 @@ def unregister(name: str) -> None:
     """
     if name not in _OWN:
         raise UnknownNameError.among("registered attack", name, _OWN)
-    del _OWN[name]
-
-
-def by_access(access: str) -> tuple[str, ...]:
-    """The attacks with this access: "gradient", "scores" or "transfer".
-
-    >>> "pgd" in by_access("gradient")
-    True
-    """
-    return tuple(name for name in names() if _class(name).access == access)
-
-
-def by_norm(norm: str) -> tuple[str, ...]:
-    """The attacks that take a budget of this kind.
-
-    >>> "pgd" in by_norm("l2")
-    True
-    """
-    return tuple(name for name in names() if norm in _class(name).norms)
+    del _OWN[name], ENTRIES[name]
 
 
 def _default(option: dataclasses.Field[Any]) -> Any:
     return option.default if option.default_factory is dataclasses.MISSING else option.default_factory()
 
 
-def _class(name: object) -> type[Attack]:
-    if not isinstance(name, str) or name not in (*_HOMES, *_OWN):
-        raise UnknownNameError.among("attack", str(name), names())
-    if name in _OWN:
+def _class(name: str) -> type[Attack]:
+    home = entry(name).home
+    if home is None:
         return _OWN[name]
-    module, _, attribute = _HOMES[name].partition(":")
+    module, _, attribute = home.partition(":")
     found: type[Attack] = getattr(import_module(f"certiqa.attacks.{module}"), attribute)
     return found

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from certiqa.attacks._calls import as_scores, call
+from certiqa.attacks._catalogue import by_access
 from certiqa.attacks.adaptive import EOT
 from certiqa.errors import GradientError, InputError, ModelError, ModelOutputError
 
@@ -158,8 +159,6 @@ def _differentiate(scores: Tensor, leaf: Tensor) -> Tensor:
 
 
 def _remedy() -> str:
-    from certiqa.attacks.registry import by_access
-
     names = ", ".join(by_access("scores"))
     return f"Attacks that need only scores: {names}. Or give it a gradient with attacks.bpda(model, surrogate)."
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from certiqa._facts import facts_of
-from certiqa.benchmark.config import NT_TEST, Config, Data, DefenceEntry
+from certiqa.benchmark.config import Config
 from certiqa.benchmark.distorted_samples import NAME, distorted_samples
+from certiqa.benchmark.sections import NT_TEST, Data, DefenceEntry
 from certiqa.benchmark.subject import Subject
 from certiqa.data.sets.dataset import DataSet
 from certiqa.errors import CertiqaError, InputError

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from certiqa.benchmark.config import DefenceEntry
+from certiqa.benchmark.sections import DefenceEntry
 from certiqa.frontends import Resize
 from certiqa.trial.defended import Defended, device_of
 

@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 from certiqa import _checks as check
 from certiqa.certificate.interval import Curve, Interval
+from certiqa.certificate.kinds import from_dict, from_json, kind_of
 from certiqa.certificate.provenance import Provenance
+from certiqa.certificate.words import Row, front_end_lines, table_lines
 from certiqa.errors import InputError
 from certiqa.frontends import SizedFrontEnd
 from certiqa.statistics import percentile
@@ -23,8 +25,6 @@ from certiqa.statistics.statements import Side, Statement
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from certiqa.certificate.words import Row
 
 __all__ = ["Certificate"]
 
@@ -142,30 +142,37 @@ class Certificate(ABC):
 
     # -- words, files, figures ----------------------------------------------------------------------------------------
 
-    @abstractmethod
     def rows(self, eps: tuple[float, ...] = ()) -> list[Row]:
         """The answers at these eps (default: a few that suit the certificate), as the words and tables show them."""
+        return kind_of(self.kind).rows(self, eps)
 
-    @abstractmethod
     def score_words(self) -> list[str]:
         """What the score is and how it was made, in lines of text."""
+        return kind_of(self.kind).score_lines(self)
 
-    @abstractmethod
     def guarantee_words(self) -> str:
         """The guarantee, with its failure probability."""
+        return kind_of(self.kind).guarantee_words(self)
 
-    @abstractmethod
     def nothing_proved(self, shown: list[Row]) -> str | None:
         """That nothing is proved at any eps of these rows, and what would do; None if something is."""
+        return kind_of(self.kind).nothing_proved(self, shown)
 
-    @abstractmethod
     def notes(self, shown: list[Row]) -> list[str]:
         """What has to be said below a table of these rows."""
+        return kind_of(self.kind).notes(self, shown)
+
+    def header_lines(self) -> list[str]:
+        """Which image, which metric, which score, behind which front end."""
+        p, (_, height, width) = self.provenance, self.shape
+        model = p.model + (f" behind {p.denoiser}" if p.denoiser else "")
+        title = f"{p.image} ({width}x{height}) under {model}"
+        return [title, *self.score_words(), *front_end_lines(self.front_end)]
 
     def __str__(self) -> str:
-        from certiqa.certificate.words import describe
-
-        return describe(self)
+        shown = self.rows()
+        head = [*self.header_lines(), self.guarantee_words()]
+        return "\n".join([*head, "", *table_lines(shown, self.scored), "", *self.notes(shown)])
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Certificate):
@@ -175,9 +182,9 @@ class Certificate(ABC):
     @abstractmethod
     def __hash__(self) -> int: ...
 
-    @abstractmethod
     def to_dict(self, *, reveal_seed: bool = False) -> dict[str, Any]:
         """Plain data with full provenance that JSON can hold; the seed of the noise only if ``reveal_seed``."""
+        return kind_of(self.kind).write(self, reveal_seed)
 
     def to_json(self, path: str | Path | None = None, *, reveal_seed: bool = False) -> str:
         """The certificate as JSON text; with ``path``, written there too.
@@ -203,9 +210,8 @@ class Certificate(ABC):
         Raises:
             CertificateError: not a certificate, of a newer format or an unknown kind, incomplete, or contradictory.
         """
-        from certiqa.certificate.kinds import from_dict
-
-        return from_dict(data)
+        found: Certificate = from_dict(data)
+        return found
 
     @staticmethod
     def from_json(source: str | Path) -> Certificate:
@@ -214,14 +220,17 @@ class Certificate(ABC):
         Raises:
             CertificateError: as :meth:`from_dict`, or the file cannot be read.
         """
-        from certiqa.certificate.kinds import from_json
+        found: Certificate = from_json(source)
+        return found
 
-        return from_json(source)
-
-    @abstractmethod
     def plot(self, axes: tuple[Axes, Axes] | None = None) -> Figure:
-        """Draw the interval against eps; needs the extra [plots].
+        """Draw the interval against eps, and what it rests on; needs the extra [plots].
+
+        Args:
+            axes: two matplotlib axes to draw on; default: a new figure, not shown (use ``savefig``).
 
         Raises:
             MissingExtraError: matplotlib is not installed.
         """
+        figure: Figure = kind_of(self.kind).plot(self, axes)
+        return figure

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from certiqa.certificate.base import Certificate
+from certiqa.certificate.median import MedianCertificate
 from certiqa.certificate.words import confidence_words
 from certiqa.errors import MissingExtraError
 from certiqa.statistics import percentile
@@ -13,9 +15,6 @@ from certiqa.statistics import percentile
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from certiqa.certificate.base import Certificate
-    from certiqa.certificate.median import MedianCertificate
 
 __all__ = ["BAND", "INK", "drawn_on", "plot", "psnr_axis"]
 

@@ -1,40 +1,69 @@
-"""The kinds of certificate by name, and the gate of their JSON."""
+"""The kinds of certificate by name: how each is read, written, put into words and drawn; and the gate of their JSON."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from certiqa.errors import CertificateError, InputError
 
-if TYPE_CHECKING:
-    from certiqa.certificate.base import Certificate
-
-__all__ = ["FORMAT", "VERSION", "from_dict", "from_json", "register"]
+__all__ = ["FORMAT", "VERSION", "Kind", "from_dict", "from_json", "kind_of", "register"]
 
 FORMAT = "certiqa-certificate"
 VERSION = 3
 """1: scores under noise on pixels; 2: behind a resize (``working``); 3: any kind, behind any front end."""
 _OLD = (1, 2)
 
-_readers: dict[str, Callable[[dict[str, Any]], Certificate]] = {}
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of certificate does beside answering; each function takes a certificate of that kind first.
+
+    Attributes:
+        read: from the dict of its JSON: checks every field and recomputes what is stated.
+        write: the dict of its JSON; with the seed of the noise if the second argument says so.
+        rows: answers at some eps, as tables show them; at the usual ones if none are given.
+        score_lines: what the score is, in lines of text.
+        guarantee_words: the guarantee, with its failure probability.
+        nothing_proved: that nothing is proved at any eps of these rows, and what would do; None if something is.
+        notes: what has to be said below a table of these rows.
+        plot: the figure, on two axes if they are given.
+    """
+
+    read: Callable[[dict[str, Any]], Any]
+    write: Callable[[Any, bool], dict[str, Any]]
+    rows: Callable[[Any, tuple[float, ...]], list[Any]]
+    score_lines: Callable[[Any], list[str]]
+    guarantee_words: Callable[[Any], str]
+    nothing_proved: Callable[[Any, list[Any]], str | None]
+    notes: Callable[[Any, list[Any]], list[str]]
+    plot: Callable[[Any, Any], Any]
 
 
-def register(kind: str, read: Callable[[dict[str, Any]], Certificate]) -> None:
-    """Let certificates of this kind be read: ``read(data)`` must check every field and recompute what is stated.
+_KINDS: dict[str, Kind] = {}
+
+
+def register(name: str, kind: Kind) -> None:
+    """Make a kind of certificate known.
 
     Raises:
-        InputError: the kind is taken.
+        InputError: the name is taken.
     """
-    if kind in _readers:
-        raise InputError.of("kind", "must be one that is not registered yet", kind)
-    _readers[kind] = read
+    if name in _KINDS:
+        raise InputError.of("kind", "must be one that is not registered yet", name)
+    _KINDS[name] = kind
 
 
-def from_json(source: str | Path) -> Certificate:
-    """From JSON text, or from a file.
+def kind_of(name: str) -> Kind:
+    """A registered kind."""
+    return _KINDS[name]
+
+
+def from_json(source: str | Path) -> Any:
+    """A certificate from JSON text, or from a file.
 
     Raises:
         CertificateError: as :func:`from_dict`, or the file cannot be read.
@@ -58,7 +87,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON number")
 
 
-def from_dict(data: object) -> Certificate:
+def from_dict(data: object) -> Any:
     """Rebuild a certificate of any kind, check every field, recompute what it states and compare.
 
     Raises:
@@ -70,11 +99,11 @@ def from_dict(data: object) -> Certificate:
     if isinstance(version, bool) or version not in (*_OLD, VERSION):
         raise CertificateError(f"This certificate has format version {version}; this certiqa reads 1 to {VERSION}.")
     kind = "median" if version in _OLD else data.get("kind")
-    if not isinstance(kind, str) or kind not in _readers:
-        known = ", ".join(sorted(_readers))
+    if not isinstance(kind, str) or kind not in _KINDS:
+        known = ", ".join(sorted(_KINDS))
         raise CertificateError(f"This certificate is of kind {kind!r}; this certiqa reads the kinds {known}.")
     try:
-        return _readers[kind](data)
+        return _KINDS[kind].read(data)
     except CertificateError:
         raise
     except (InputError, TypeError, ValueError, KeyError, OverflowError) as error:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +16,6 @@ from certiqa.certificate.provenance import Provenance
 from certiqa.errors import InputError
 from certiqa.frontends import SizedFrontEnd
 from certiqa.statistics.statements import Side, Statement
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from certiqa.certificate.words import Row
 
 __all__ = ["LipschitzCertificate"]
 
@@ -163,56 +155,3 @@ class LipschitzCertificate(Certificate):
 
     def __hash__(self) -> int:
         return hash((self.provenance.image_sha256, self.value, self.lower.tobytes(), self.upper.tobytes()))
-
-    def to_dict(self, *, reveal_seed: bool = False) -> dict[str, Any]:
-        """Plain data that JSON can hold, the whole table included; there is no seed to reveal."""
-        from certiqa.certificate.writing import head_of
-
-        data = head_of(self) | {"score": self.value, "answers": [row.to_dict() for row in self.rows()]}
-        for field in dataclasses.fields(self):
-            data.setdefault(field.name, getattr(self, field.name))
-        data |= {name: getattr(self, name).tolist() for name in ("radii", "lower", "upper")}
-        return json.loads(json.dumps(data, allow_nan=False))  # type: ignore[no-any-return]  # tuples become lists
-
-    def rows(self, eps: tuple[float, ...] = ()) -> list[Row]:
-        """One row per eps; default: attacks of 48, 42, 36 and 30 dB."""
-        from certiqa.certificate.lipschitz_words import rows
-
-        return rows(self, eps)
-
-    def score_words(self) -> list[str]:
-        """Which score."""
-        from certiqa.certificate.lipschitz_words import score_lines
-
-        return score_lines(self)
-
-    def guarantee_words(self) -> str:
-        """The guarantee."""
-        from certiqa.certificate.lipschitz_words import guarantee_words
-
-        return guarantee_words(self)
-
-    def nothing_proved(self, shown: list[Row]) -> str | None:
-        """That every eps of the rows lies beyond the largest ball; None if one does not."""
-        if not shown or any(row.interval.certified for row in shown):
-            return None
-        return f"nothing is proved at any eps of this table: the head was bounded up to eps {self.largest_eps():.4g}."
-
-    def notes(self, shown: list[Row]) -> list[str]:
-        """What has to be said below a table of these rows."""
-        from certiqa.certificate.lipschitz_words import notes
-
-        return notes(self, shown)
-
-    def plot(self, axes: tuple[Axes, Axes] | None = None) -> Figure:
-        """Draw the interval against eps, and tau beside it; needs the extra [plots].
-
-        Args:
-            axes: two matplotlib axes to draw on; default: a new figure, not shown (use ``savefig``).
-
-        Raises:
-            MissingExtraError: matplotlib is not installed.
-        """
-        from certiqa.certificate.lipschitz_figure import plot
-
-        return plot(self, axes)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from certiqa.certificate.figure import BAND, INK, drawn_on, psnr_axis
+from certiqa.certificate.lipschitz import LipschitzCertificate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from certiqa.certificate.lipschitz import LipschitzCertificate
 
 __all__ = ["plot"]
 

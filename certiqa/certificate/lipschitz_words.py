@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from certiqa.certificate.lipschitz import LipschitzCertificate
 from certiqa.certificate.words import RANGE_ONLY, Row, outward, range_words
 from certiqa.statistics.percentile import eps_from_psnr
 
-if TYPE_CHECKING:
-    from certiqa.certificate.lipschitz import LipschitzCertificate
-
-__all__ = ["guarantee_words", "notes", "rows", "score_lines"]
+__all__ = ["guarantee_words", "notes", "nothing_proved", "rows", "score_lines"]
 
 _DEFAULT_PSNR = (48.0, 42.0, 36.0, 30.0)
 
@@ -29,8 +25,9 @@ def _row(certificate: LipschitzCertificate, eps: float) -> Row:
 
 def score_lines(certificate: LipschitzCertificate) -> list[str]:
     """Which score."""
-    facts = ["computed without noise", *range_words(certificate)]
-    return [f"score {certificate.score:.4g}: {'; '.join(facts)}"]
+    c = certificate
+    facts = ["computed without noise", *range_words(c.lower_better, c.output_range, c.range_enforced_by)]
+    return [f"score {c.score:.4g}: {'; '.join(facts)}"]
 
 
 def guarantee_words(certificate: LipschitzCertificate) -> str:
@@ -43,9 +40,18 @@ def guarantee_words(certificate: LipschitzCertificate) -> str:
     return f"Without chance: no change of the image of l2 length at most eps {side}."
 
 
+def nothing_proved(certificate: LipschitzCertificate, shown: list[Row]) -> str | None:
+    """That every eps of the rows lies beyond the largest ball; None if one does not."""
+    if not shown or any(row.interval.certified for row in shown):
+        return None
+    return (
+        f"nothing is proved at any eps of this table: the head was bounded up to eps {certificate.largest_eps():.4g}."
+    )
+
+
 def notes(certificate: LipschitzCertificate, shown: list[Row]) -> list[str]:
     """What has to be said below the table."""
-    nothing = certificate.nothing_proved(shown)
+    nothing = nothing_proved(certificate, shown)
     result = [nothing] if nothing else []
     if any(RANGE_ONLY in cell for row in shown for cell in row.cells()):
         largest = outward(certificate.largest_eps(), up=False)

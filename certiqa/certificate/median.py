@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +25,6 @@ from certiqa.statistics.statements import (
     single_confidence,
     smallest_n_for,
 )
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from certiqa.certificate.words import Row
 
 __all__ = ["MedianCertificate"]
 
@@ -311,52 +305,3 @@ class MedianCertificate(Certificate):
 
     def __hash__(self) -> int:
         return hash((self.provenance.image_sha256, self.provenance.seed_commitment, self.scores.tobytes()))
-
-    def to_dict(self, *, reveal_seed: bool = False) -> dict[str, Any]:
-        """Plain data with full provenance, scores included, that JSON can hold; the seed only if ``reveal_seed``."""
-        from certiqa.certificate.writing import to_dict
-
-        return to_dict(self, reveal_seed=reveal_seed)
-
-    def rows(self, eps: tuple[float, ...] = ()) -> list[Row]:
-        """One row per eps, the one declared beforehand first; default: a quarter of sigma to three sigma."""
-        from certiqa.certificate.median_words import rows
-
-        return rows(self, eps)
-
-    def score_words(self) -> list[str]:
-        """Which median of which scores."""
-        from certiqa.certificate.median_words import score_lines
-
-        return score_lines(self)
-
-    def guarantee_words(self) -> str:
-        """The guarantee, with its failure probability."""
-        from certiqa.certificate.median_words import guarantee_words
-
-        return guarantee_words(self)
-
-    def nothing_proved(self, shown: list[Row]) -> str | None:
-        """That these scores prove nothing at any eps of the rows, and what would; None if they prove something."""
-        from certiqa.certificate.median_words import nothing_proved
-
-        return nothing_proved(self, shown)
-
-    def notes(self, shown: list[Row]) -> list[str]:
-        """What has to be said below a table of these rows."""
-        from certiqa.certificate.median_words import notes
-
-        return notes(self, shown)
-
-    def plot(self, axes: tuple[Axes, Axes] | None = None) -> Figure:
-        """Draw the interval against eps, and the histogram of the scores; needs the extra [plots].
-
-        Args:
-            axes: two matplotlib axes to draw on; default: a new figure, not shown (use ``savefig``).
-
-        Raises:
-            MissingExtraError: matplotlib is not installed.
-        """
-        from certiqa.certificate.figure import plot
-
-        return plot(self, axes)

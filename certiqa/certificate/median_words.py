@@ -7,11 +7,11 @@ import math
 from typing import TYPE_CHECKING
 
 from certiqa._counted import counted
+from certiqa.certificate.median import MedianCertificate
 from certiqa.certificate.words import RANGE_ONLY, Row, confidence_words, outward, range_words, towards
 from certiqa.statistics.percentile import eps_from_psnr
 
 if TYPE_CHECKING:
-    from certiqa.certificate.median import MedianCertificate
     from certiqa.statistics.statements import Statement
 
 __all__ = ["guarantee_words", "notes", "nothing_proved", "rows", "score_lines"]
@@ -67,9 +67,10 @@ def _row(certificate: MedianCertificate, bare: MedianCertificate, eps: float | N
 
 def score_lines(certificate: MedianCertificate) -> list[str]:
     """Which median of which scores."""
-    sigma, scores = certificate.sigma, counted(certificate.n, "score")
+    c, sigma, scores = certificate, certificate.sigma, counted(certificate.n, "score")
     facts = [f"median of {scores} under noise of sigma {sigma:g} ({255 * sigma:.3g} grey levels)"]
-    return [f"smoothed score {certificate.score:.4g}: {'; '.join([*facts, *range_words(certificate)])}"]
+    facts += range_words(c.lower_better, c.output_range, c.range_enforced_by)
+    return [f"smoothed score {c.score:.4g}: {'; '.join(facts)}"]
 
 
 def guarantee_words(certificate: MedianCertificate) -> str:

@@ -12,16 +12,15 @@ from certiqa.certificate.interval import Interval
 from certiqa.statistics import percentile
 
 if TYPE_CHECKING:
-    from certiqa.certificate.base import Certificate
+    from certiqa.frontends import SizedFrontEnd
 
 __all__ = [
     "HEADINGS",
     "RANGE_ONLY",
     "Row",
     "confidence_words",
-    "describe",
     "finite",
-    "header_lines",
+    "front_end_lines",
     "headings",
     "outward",
     "range_words",
@@ -150,17 +149,8 @@ def table_lines(shown: list[Row], what: str = "median") -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
 
 
-def header_lines(certificate: Certificate) -> list[str]:
-    """Which picture, which metric, which score."""
-    _, height, width = certificate.shape
-    p = certificate.provenance
-    model = p.model + (f" behind {p.denoiser}" if p.denoiser else "")
-    return [f"{p.image} ({width}x{height}) under {model}", *certificate.score_words(), *_front_end_lines(certificate)]
-
-
-def _front_end_lines(certificate: Certificate) -> list[str]:
-    """What stands before the noise, and what is left of an eps behind it."""
-    sized = certificate.front_end
+def front_end_lines(sized: SizedFrontEnd) -> list[str]:
+    """What stands before the noise, and what is left of an eps behind it; nothing where the noise meets the pixels."""
     if sized.is_identity:
         return []
     passed, added = outward(sized.lipschitz, up=True), outward(sized.grid, up=True)
@@ -173,20 +163,14 @@ def _front_end_lines(certificate: Certificate) -> list[str]:
     return [f"{what}; eps is in the original image's pixels: {by} {passed} of it, to which its grid adds {added}"]
 
 
-def range_words(certificate: Certificate) -> list[str]:
+def range_words(
+    lower_better: bool | None, output_range: tuple[float, float] | None, enforced_by: str | None
+) -> list[str]:
     """The direction of the scores and their range, as far as they are known."""
     facts = []
-    if certificate.lower_better is not None:
-        facts.append("lower is better" if certificate.lower_better else "higher is better")
-    if certificate.output_range:
-        low, high = certificate.output_range
-        who = "the model" if certificate.range_enforced_by == "model" else "certiqa (scores are clamped)"
-        facts.append(f"range {low:g} to {high:g}, enforced by {who}")
+    if lower_better is not None:
+        facts.append("lower is better" if lower_better else "higher is better")
+    if output_range:
+        who = "the model" if enforced_by == "model" else "certiqa (scores are clamped)"
+        facts.append(f"range {output_range[0]:g} to {output_range[1]:g}, enforced by {who}")
     return facts
-
-
-def describe(certificate: Certificate) -> str:
-    """The whole certificate as text of about twenty lines."""
-    shown = certificate.rows()
-    head = [*header_lines(certificate), certificate.guarantee_words()]
-    return "\n".join([*head, "", *table_lines(shown, certificate.scored), "", *certificate.notes(shown)])

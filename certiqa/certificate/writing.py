@@ -1,4 +1,4 @@
-"""A median certificate as plain data: every score, and the answers at a few eps for readers without certiqa."""
+"""Certificates as plain data: all evidence, and the answers at a few eps for readers without certiqa."""
 
 from __future__ import annotations
 
@@ -6,25 +6,24 @@ import base64
 import dataclasses
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from certiqa.certificate.base import Certificate
+from certiqa.certificate.interval import Floats
 from certiqa.certificate.kinds import FORMAT, VERSION
+from certiqa.certificate.lipschitz import LipschitzCertificate
+from certiqa.certificate.median import MedianCertificate
 from certiqa.certificate.words import finite
 
-if TYPE_CHECKING:
-    from certiqa.certificate.base import Certificate
-    from certiqa.certificate.interval import Floats
-    from certiqa.certificate.median import MedianCertificate
-
-__all__ = ["head_of", "stated_by", "to_dict"]
+__all__ = ["head_of", "lipschitz_to_dict", "median_to_dict", "stated_by"]
 
 _LISTED = 4096
 """So many scores are written as a list that a person can read; more of them as bytes in base64."""
 
 
-def to_dict(certificate: MedianCertificate, *, reveal_seed: bool) -> dict[str, Any]:
+def median_to_dict(certificate: MedianCertificate, reveal_seed: bool) -> dict[str, Any]:
     """All fields; the answers at a few eps ride along."""
     data = head_of(certificate) | stated_by(certificate)
     for field in dataclasses.fields(certificate):
@@ -32,6 +31,16 @@ def to_dict(certificate: MedianCertificate, *, reveal_seed: bool) -> dict[str, A
     data["seed"] = certificate.seed if reveal_seed else None
     del data["scores"]  # to the end, behind everything that a person wants to see
     data["scores"] = _encoded(certificate.scores)
+    return json.loads(json.dumps(data, allow_nan=False))  # type: ignore[no-any-return]  # tuples become lists
+
+
+def lipschitz_to_dict(certificate: LipschitzCertificate, reveal_seed: bool) -> dict[str, Any]:
+    """All fields, the whole table included; there is no seed to reveal."""
+    answers = [row.to_dict() for row in certificate.rows()]
+    data = head_of(certificate) | {"score": certificate.value, "answers": answers}
+    for field in dataclasses.fields(certificate):
+        data.setdefault(field.name, getattr(certificate, field.name))
+    data |= {name: getattr(certificate, name).tolist() for name in ("radii", "lower", "upper")}
     return json.loads(json.dumps(data, allow_nan=False))  # type: ignore[no-any-return]  # tuples become lists
 
 

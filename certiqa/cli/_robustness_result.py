@@ -13,6 +13,7 @@ from certiqa.cli._robustness_masking import masking_of
 from certiqa.cli._robustness_options import Settings
 from certiqa.data.sets.dataset import DataSet
 from certiqa.data.sets.record import Record
+from certiqa.errors import InputError
 from certiqa.evaluation.constant import constant_predictor
 from certiqa.evaluation.masking import MaskingReport
 from certiqa.evaluation.robustness import Robustness, robustness_of
@@ -91,8 +92,6 @@ class Result:
         Raises:
             InputError: no image is left.
         """
-        from certiqa.errors import InputError
-
         records = {record.name: record for record in data.records}
         if not found:
             first = f" The first: {left_out[0][0]}: {left_out[0][1]}" if left_out else ""
@@ -108,12 +107,6 @@ class Result:
         constant = constant_predictor(data.mos(), contents=contents, scale=data.mos_range, **plain)
         masking = masking_of(settings, found, norms)
         return cls(settings, model, target, data, tuple(rows), constant, masking, tuple(left_out))
-
-    def lines(self) -> list[str]:
-        """For the screen."""
-        from certiqa.cli._robustness_text import lines
-
-        return lines(self)
 
     def to_dict(self) -> Json:
         """Plain JSON values."""

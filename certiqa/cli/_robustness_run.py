@@ -19,6 +19,7 @@ from certiqa.cli._errors import INTERRUPTED, Complaints, complain, warn
 from certiqa.cli._outputs import JsonOutput
 from certiqa.cli._robustness_options import Settings
 from certiqa.cli._robustness_result import Result
+from certiqa.cli._robustness_text import lines
 from certiqa.data.images import Picture, read_image
 from certiqa.data.sets.dataset import DataSet
 from certiqa.data.sets.record import Record
@@ -64,7 +65,7 @@ def run(settings: Settings, model: str, *, device: str | None, store: str | None
             result = Result.of(settings, model, target, data, work.rows, work.norms, work.left_out)
         output.write(0, result.to_dict())
         if not output.on_stdout:
-            print("\n".join(result.lines()), flush=True)
+            print("\n".join(lines(result)), flush=True)
     return complaints.code
 
 

@@ -65,7 +65,7 @@ class Report:
             return
         terminal = sys.stdout.isatty()
         name = certificate.provenance.image
-        lines = words.header_lines(certificate)
+        lines = certificate.header_lines()
         if not self._shown:
             lines.append(certificate.guarantee_words())
         _say([*([""] if self._shown else []), *lines, ""], terminal)

@@ -3,7 +3,8 @@
 DMS and DMS-IQA put a denoiser between the noise and the metric; the certificate holds for any of them.
 """
 
-from certiqa.denoisers.architecture import PRESETS, DnCNNConfig, UNetConfig, build
+from certiqa.denoisers.architecture import PRESETS, DnCNNConfig, UNetConfig
+from certiqa.denoisers.building import build
 from certiqa.denoisers.card import DenoiserCard
 from certiqa.denoisers.dncnn import DnCNN
 from certiqa.denoisers.network import DenoiserNetwork, SigmaWarning

@@ -1,23 +1,18 @@
-"""Architectures as data: configs, presets by name, and the building of a network with weights from a seed."""
+"""Architectures as data: configs, and presets by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from certiqa.errors import InputError, UnknownNameError
 
-if TYPE_CHECKING:
-    from certiqa.denoisers.network import DenoiserNetwork
-
-__all__ = ["PRESETS", "Architecture", "DnCNNConfig", "UNetConfig", "architecture", "as_mapping", "build"]
+__all__ = ["PRESETS", "Architecture", "DnCNNConfig", "UNetConfig", "architecture", "as_mapping"]
 
 _LARGEST_MULTIPLE = 16
 _WIDEST = 1024
 _DEEPEST = 64
-_RESIDUAL_GAIN = 0.3
-"""What a new residual block adds to its input is made smaller by this, so that signals do not grow with the depth."""
 
 
 def _whole_number(name: str, value: object, least: int, most: int = _WIDEST) -> int:
@@ -136,38 +131,3 @@ def as_mapping(config: Architecture) -> dict[str, Any]:
     """
     plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(config).items()}
     return {"kind": config.kind, **plain}
-
-
-def build(config: str | Mapping[str, Any] | Architecture, *, seed: int | None = None) -> DenoiserNetwork:
-    """A network on the CPU, in eval mode; the global random state is left as it was.
-
-    Args:
-        config: anything that :func:`architecture` understands.
-        seed: He initialisation from a generator of its own, the last layer zero: the new network returns its input.
-            None: the parameters are on the device "meta", for weights that will be loaded.
-    """
-    import torch
-    from torch import nn
-
-    from certiqa.denoisers.dncnn import DnCNN
-    from certiqa.denoisers.unet import Residual, UNet
-
-    checked = architecture(config)
-    arguments = {field.name: getattr(checked, field.name) for field in fields(checked)}
-    with torch.device("meta"):
-        net: DenoiserNetwork = (UNet if isinstance(checked, UNetConfig) else DnCNN)(**arguments)
-    net.architecture = checked
-    net.name = next((name for name, preset in PRESETS.items() if preset == checked), checked.kind)
-    if seed is not None:
-        net = net.to_empty(device="cpu")
-        generator = torch.Generator().manual_seed(seed)
-        layers = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
-        for layer in layers:
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        nn.init.zeros_(layers[-1].weight)
-        for block in net.modules():
-            if isinstance(block, Residual):
-                block.conv.weight.data.mul_(_RESIDUAL_GAIN)
-    return net.eval()

@@ -28,7 +28,7 @@ class DnCNN(DenoiserNetwork):
     together, and folds into the convolutions afterwards.
 
     >>> import torch
-    >>> from certiqa.denoisers.architecture import DnCNNConfig, build
+    >>> from certiqa.denoisers import DnCNNConfig, build
     >>> build(DnCNNConfig(depth=3, width=8, conditioned=False), seed=0)(torch.rand(2, 3, 17, 30), 0.12).shape
     torch.Size([2, 3, 17, 30])
     """

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as parse_safetensors
 from safetensors.torch import save as safetensors_bytes
 
-from certiqa.denoisers.architecture import build
+from certiqa.denoisers.building import build
 from certiqa.denoisers.card import DenoiserCard
 from certiqa.denoisers.network import DenoiserNetwork
 from certiqa.errors import CertiqaError, InputError, WeightsError

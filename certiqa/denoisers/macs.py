@@ -17,7 +17,7 @@ def mac_per_pixel(network: DenoiserNetwork, side: int = 64) -> float:
         network: any weights, on any device ("meta" too); it is run once.
         side: of the square image; a multiple of ``network.multiple`` counts no padding.
 
-    >>> from certiqa.denoisers.architecture import build
+    >>> from certiqa.denoisers import build
     >>> mac_per_pixel(build("dncnn-17"))
     556416.0
     """

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from certiqa.denoisers.architecture import build
+from certiqa.denoisers.building import build
 from certiqa.denoisers.config import LOSSES, TrainingConfig
 from certiqa.denoisers.development import measured
 from certiqa.denoisers.draws import Batch, development_batch, training_batch

@@ -63,7 +63,7 @@ class UNet(DenoiserNetwork):
 
     Source: Ronneberger et al. 2015 (arXiv 1505.04597); the noise-level map of FFDNet (arXiv 1710.04026).
 
-    >>> from certiqa.denoisers.architecture import UNetConfig, build
+    >>> from certiqa.denoisers import UNetConfig, build
     >>> net = build(UNetConfig(unshuffle=2, widths=(8, 16), down=(0,), middle=1, up=(1,)), seed=0)
     >>> net(torch.rand(2, 3, 17, 30), 0.12).shape
     torch.Size([2, 3, 17, 30])

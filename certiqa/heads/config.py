@@ -23,7 +23,7 @@ class HeadConfig:
         radius: r = rho/sigma, the attack in units of the noise. The noise level follows from it: sigma = rho/r.
         width: the tau/SD that training aims at: the median over pictures of r standard deviations of a picture's noisy
             scores, over the standard deviation of the scores of its data set. The weight of the width in the loss is
-            raised and lowered until the batches show it.
+            raised and lowered until the batches show it. One number, or one for each data set.
         hidden: units of either hidden layer.
         members: networks of that size; their mean is the head.
         knee: the inputs are asinh(z/c) with c = knee * sigma.
@@ -49,8 +49,8 @@ class HeadConfig:
     """
 
     psnr: float = 42.0
-    radius: float = 3.0
-    width: float = 0.4
+    radius: float = 1.5
+    width: float | tuple[float, ...] = 0.4
     hidden: int = 128
     members: int = 4
     knee: float = 1.5
@@ -69,7 +69,12 @@ class HeadConfig:
     checkpoint_every: int = 250
 
     def __post_init__(self) -> None:
-        for name in ("psnr", "radius", "width", "knee", "lr"):
+        given = self.width if isinstance(self.width, tuple | list) else (self.width,)
+        widths = tuple(plain.number("width", one, positive=True) for one in given)
+        if not widths:
+            raise InputError.of("width", "must be a number > 0, or one for each data set", self.width)
+        object.__setattr__(self, "width", widths if len(widths) > 1 else widths[0])
+        for name in ("psnr", "radius", "knee", "lr"):
             object.__setattr__(self, name, plain.number(name, getattr(self, name), positive=True))
         for name in ("label", "weight_decay", "large", "whole", "ema"):
             object.__setattr__(self, name, plain.number(name, getattr(self, name), positive=False))
@@ -91,6 +96,17 @@ class HeadConfig:
     def sigma(self) -> float:
         """The noise level, in the front end's RMS units."""
         return math.pow(10, -self.psnr / 20) / self.radius
+
+    def widths(self, groups: int) -> tuple[float, ...]:
+        """The width of each of so many data sets.
+
+        Raises:
+            InputError: there are several widths, and not so many.
+        """
+        several = self.width if isinstance(self.width, tuple) else (self.width,) * groups
+        if len(several) != groups:
+            raise InputError.of("width", f"must be one number, or {groups}: one for each data set", self.width)
+        return several
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain data for JSON."""

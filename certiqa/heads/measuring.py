@@ -13,7 +13,7 @@ from scipy import stats
 from certiqa.heads.config import HeadConfig
 from certiqa.heads.examples import Examples
 from certiqa.heads.network import Head
-from certiqa.training.draws import key
+from certiqa.training.draws import generator
 
 __all__ = ["measured", "noisy_scores", "summary", "tau_over_sd"]
 
@@ -61,12 +61,12 @@ def summary(
 
 def noisy_scores(head: Head, examples: Examples, sigma: float, draws: int, seed: int) -> Floats:
     """(N, draws) scores of the whole pictures, each with noise of its own."""
-    generator = torch.Generator().manual_seed(key(seed, "look") % 2**63)
+    rng = generator(seed, "look")
     found = np.empty((len(examples), draws))
     with torch.inference_mode():
-        for row, numbers in enumerate(torch.from_numpy(examples.numbers[0])):
-            noise = torch.randn((draws, len(numbers)), generator=generator)
-            found[row] = head(numbers + sigma * noise).numpy()
+        for row, numbers in enumerate(examples.numbers[0]):
+            noisy = numbers + np.float32(sigma) * rng.standard_normal((draws, len(numbers)), dtype=np.float32)
+            found[row] = head(torch.from_numpy(noisy)).numpy()
     return found
 
 

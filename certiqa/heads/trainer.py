@@ -17,7 +17,7 @@ from certiqa.heads.examples import Examples
 from certiqa.heads.measuring import measured
 from certiqa.heads.network import Head, HeadShape
 from certiqa.heads.objective import losses
-from certiqa.training.draws import generator, key
+from certiqa.training.draws import generator
 from certiqa.training.moving import follow
 
 __all__ = ["HeadTrainer"]
@@ -54,21 +54,22 @@ class HeadTrainer:
         self.scores = torch.from_numpy(fit.scores.astype(np.float32))
         self.rows = [np.flatnonzero(fit.groups == group) for group in np.unique(fit.groups)]
         self.shares = _shares(config, [len(rows) for rows in self.rows])
+        self.widths = config.widths(len(self.rows))
         self.weight = [_FIRST_WEIGHT] * len(self.rows)
         names = [f"{kind}_{group}" for group in range(len(self.rows)) for kind in ("srocc", "tau_over_sd")]
         self.measures: tuple[str, ...] = ("loss", *names)
 
     def _initialise(self) -> None:
         """Uniform in +-1/sqrt(inputs), as torch.nn.Linear does; inputs standardised as they are under the noise."""
-        generator_ = torch.Generator().manual_seed(key(self.config.seed, "initial") % 2**63)
+        rng = generator(self.config.seed, "initial")
         with torch.no_grad():
             for weight, bias in zip(self.head.weights, self.head.biases, strict=True):
                 bound = 1 / math.sqrt(weight.shape[1])
-                weight.uniform_(-bound, bound, generator=generator_)
-                bias.uniform_(-bound, bound, generator=generator_)
-            numbers = torch.from_numpy(self.fit.numbers[0])
-            noise = torch.randn(numbers.shape, generator=generator_) * self.config.sigma
-            inputs = torch.asinh((numbers + noise) / self.head.shape.scale)
+                for values in (weight, bias):
+                    values.copy_(torch.from_numpy(rng.uniform(-bound, bound, tuple(values.shape))))
+            numbers = self.fit.numbers[0]
+            noise = self.config.sigma * rng.standard_normal(numbers.shape, dtype=np.float32)
+            inputs = torch.asinh(torch.from_numpy(numbers + noise) / self.head.shape.scale)
             self.head.centre.copy_(inputs.mean(0))
             self.head.spread.copy_(inputs.std(0).clamp_min(1e-3))
 
@@ -103,7 +104,7 @@ class HeadTrainer:
             raise ModelError(f"The gradient at step {number + 1} is not finite. Try a lower lr.")
         self.optimizer.step()
         for group in range(len(self.weight)):
-            raised = self.weight[group] * math.exp(_GAIN * (record[f"width_{group}"] / config.width - 1))
+            raised = self.weight[group] * math.exp(_GAIN * (record[f"width_{group}"] / self.widths[group] - 1))
             self.weight[group] = min(max(raised, _LEAST_WEIGHT), _MOST_WEIGHT)
         follow(self.ema.parameters(), self.parameters, config.ema, number)
         return record

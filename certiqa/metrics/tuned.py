@@ -23,11 +23,11 @@ from torch import Tensor, nn
 from certiqa._device import device_here
 from certiqa._facts import has_own_name
 from certiqa.errors import CertiqaError, InputError, WeightsError
+from certiqa.metrics._catalogue import ENDING, catalogued, load_catalogued
 from certiqa.metrics.card import MetricCard, MetricModule
 
 __all__ = ["ENDING", "HEADER", "TunedCard", "load_tuned", "read_tuned", "tuned_metric_card"]
 
-ENDING = ".safetensors"
 HEADER = "certiqa-defense"
 """The one key of the header: with several, safetensors would write them in an order of its own."""
 
@@ -138,10 +138,8 @@ def tuned_metric_card(path: str | os.PathLike[str]) -> MetricCard:
     Raises:
         WeightsError: as :func:`read_tuned`; UnknownNameError, MissingExtraError: as :func:`certiqa.metrics.card`.
     """
-    from certiqa.metrics import registry
-
     found, _ = read_tuned(path)
-    return found.of_metric(registry.card(found.base))
+    return found.of_metric(catalogued(found.base))
 
 
 def load_tuned(
@@ -188,8 +186,6 @@ def load_tuned(
 
 def _network(card: TunedCard, path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) -> nn.Module:
     """The base, its own weights not needed where certiqa has the network's code."""
-    from certiqa.metrics import registry
-
     if card.base == "builtin":
         from certiqa.metrics.builtin import BuiltinMetric, Widths
 
@@ -201,7 +197,7 @@ def _network(card: TunedCard, path: str | os.PathLike[str], tensors: Mapping[str
         with torch.device("meta"):
             return LinearityIQA()
     try:
-        return registry.load(card.base, "cpu")
+        return load_catalogued(card.base, "cpu")
     except CertiqaError as error:
         raise type(error)(
             f"The weights {os.fspath(path)!r} belong to the metric {card.base!r}. {error} "

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from certiqa.metrics import AnySize, MetricCard, registry
+from certiqa.metrics import AnySize, MetricCard, _catalogue, registry
 
 Invoke = Callable[[list[str]], Any]
 
@@ -17,7 +17,7 @@ Invoke = Callable[[list[str]], Any]
 @pytest.fixture
 def cards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two metrics of one's own, and no optional package."""
-    monkeypatch.setattr(registry, "_names_of", lambda prefix: None)
+    monkeypatch.setattr(_catalogue, "_names_of", lambda prefix: None)
     mine = [
         MetricCard("mine", "one that documents its range", True, (0.0, 5.0), False, AnySize(7), "MIT", "a paper"),
         MetricCard("blank", "one of which nothing is known", None, extra="more", needs_weights=True),

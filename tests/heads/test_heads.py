@@ -231,11 +231,19 @@ def test_arguments_that_do_not_fit(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [{"psnr": 0}, {"radius": -1}, {"draws": 3}, {"ema": 1}, {"whole": 1.5}, {"batch": 4}, {"seed": -1}, {"steps": 0},
-     {"seed": 2**63}, {"large": 1}, {"lr": math.nan}],
+     {"seed": 2**63}, {"large": 1}, {"lr": math.nan}, {"width": ()}, {"width": (0.4, 0)}],
 )  # fmt: skip
 def test_wrong_settings(change):
     with pytest.raises(InputError, match=next(iter(change))):
         HeadConfig(**change)
+
+
+def test_a_width_for_each_data_set():
+    config = replace(SMALL, width=(0.4, 0.3))
+    assert (config.widths(2), SMALL.widths(2)) == ((0.4, 0.3), (0.4, 0.4))
+    assert HeadConfig.from_mapping(json.loads(config.to_json())) == config
+    with pytest.raises(InputError, match="width"):
+        HeadTrainer(replace(SMALL, width=(0.4, 0.3, 0.2)), toy(), None)
 
 
 def test_settings_as_plain_data():

@@ -12,7 +12,7 @@ from torch import nn
 import certiqa
 from certiqa import metrics
 from certiqa.errors import ImageError, InputError, MissingExtraError, UnknownNameError
-from certiqa.metrics import registry
+from certiqa.metrics import _catalogue, registry
 from certiqa.metrics.card import MetricCard, MetricModule
 from certiqa.metrics.policy import AnySize
 
@@ -49,7 +49,7 @@ def family(monkeypatch):
     absent.names = absent.card = absent.load = missing
     for module in (toy, absent):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(registry, "_FAMILIES", {"toy": "toy_family", "absent": "absent_family"})
+    monkeypatch.setattr(_catalogue, "_FAMILIES", {"toy": "toy_family", "absent": "absent_family"})
 
 
 def test_the_cards_of_everything_that_can_be_loaded_here(family):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from certiqa.attacks.blackbox._draws import place, signs
 from certiqa.attacks.budgets.norms import unit
 
 __all__ = ["first_change", "moved"]
@@ -18,7 +19,7 @@ def first_change(shape: torch.Size, draw: torch.Generator) -> Tensor:
     for top in range(0, height - side + 1, side):
         for left in range(0, width - side + 1, side):
             bump = _bump(side, draw)
-            change[:, top : top + side, left : left + side] = bump * _signs(channels, draw)
+            change[:, top : top + side, left : left + side] = bump * signs((channels, 1, 1), draw)
     return change
 
 
@@ -32,8 +33,6 @@ def moved(change: Tensor, used: Tensor, side: int, eps: float, draw: torch.Gener
     channels, height, width = change.shape
     side = max(3, side) | 1
     side = min(side, *(s if s % 2 else s - 1 for s in (height, width)))
-    from certiqa.attacks.blackbox.square import place
-
     (top, left), (top2, left2) = ((place(height - side, draw), place(width - side, draw)) for _ in range(2))
     window = (slice(None), slice(top, top + side), slice(left, left + side))
     other = (slice(None), slice(top2, top2 + side), slice(left2, left2 + side))
@@ -44,7 +43,7 @@ def moved(change: Tensor, used: Tensor, side: int, eps: float, draw: torch.Gener
     unused = max(0.0, eps**2 - float(change.square().sum()))
     old = change[window]
     old = old / (old.flatten(1).norm(dim=1).view(-1, 1, 1) + 1e-10)
-    new = _bump(side, draw) * _signs(channels, draw) + old
+    new = _bump(side, draw) * signs((channels, 1, 1), draw) + old
     new = new / (new.flatten(1).norm(dim=1).view(-1, 1, 1) + 1e-10)
     trial = change.clone()
     trial[other] = 0.0
@@ -73,7 +72,3 @@ def _hill(height: int, width: int) -> Tensor:
         hill[max(top, 0) : bottom, max(left, 0) : right] += 1 / (count + 1) ** 2
         top, left = top - 1, left - 1
     return unit(hill[None, None])[0, 0]
-
-
-def _signs(channels: int, draw: torch.Generator) -> Tensor:
-    return 2.0 * torch.empty(channels, 1, 1).bernoulli_(0.5, generator=draw) - 1

@@ -12,6 +12,7 @@ from torch import Tensor
 from certiqa.attacks._number import check_positive
 from certiqa.attacks.base import Attack
 from certiqa.attacks.blackbox._count import check_queries
+from certiqa.attacks.blackbox._draws import place, signs
 from certiqa.attacks.blackbox._square_l2 import first_change, moved
 from certiqa.attacks.problem import Problem
 
@@ -100,12 +101,8 @@ def _side(shape: torch.Size, share: float) -> int:
     return max(1, min(round(math.sqrt(share * height * width)), min(height, width) - 1))
 
 
-def _signs(shape: tuple[int, ...], draw: torch.Generator) -> Tensor:
-    return 2.0 * torch.empty(shape).bernoulli_(0.5, generator=draw) - 1
-
-
 def _stripes(shape: torch.Size, eps: float, draw: torch.Generator) -> Tensor:
-    return (eps * _signs((shape[0], 1, shape[2]), draw)).expand(shape).clone()
+    return (eps * signs((shape[0], 1, shape[2]), draw)).expand(shape).clone()
 
 
 def _square(change: Tensor, side: int, eps: float, draw: torch.Generator) -> Tensor:
@@ -115,13 +112,8 @@ def _square(change: Tensor, side: int, eps: float, draw: torch.Generator) -> Ten
     for _ in range(32):
         top, left = (place(extent - side, draw) for extent in (height, width))
         window = trial[:, top : top + side, left : left + side]
-        signs = eps * _signs((change.shape[0], 1, 1), draw)
-        if bool((window != signs).any()):
-            window[:] = signs
+        fresh = eps * signs((change.shape[0], 1, 1), draw)
+        if bool((window != fresh).any()):
+            window[:] = fresh
             break
     return trial
-
-
-def place(most: int, draw: torch.Generator) -> int:
-    """A whole number in [0, most]."""
-    return int(torch.empty((), dtype=torch.int64).random_(0, most + 1, generator=draw))

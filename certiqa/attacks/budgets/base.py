@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from torch import Tensor
 
 from certiqa.errors import InputError, UnknownNameError
 
-__all__ = ["KINDS", "Budget"]
+__all__ = ["KINDS", "Budget", "spelled"]
 
 KINDS = ("linf", "l2", "ssim", "perceptual")
 
@@ -93,18 +93,28 @@ class Budget(ABC):
         >>> str(Budget.parse("ssim:0.98"))
         'ssim:0.98'
         """
-        from certiqa.attacks.budgets.norms import L2, LInf
-        from certiqa.attacks.budgets.searched import SSIM
-
         if isinstance(text, Budget):
             return text
         if not isinstance(text, str):
             raise InputError.of("budget", "must be a budget or its text", text, 'Try "linf:4/255" or "l2:0.5".')
         kind, _, amount = text.partition(":")
-        makers: dict[str, Callable[[float], Budget]] = {"linf": LInf, "l2": L2, "ssim": SSIM}
-        if kind not in makers:
-            raise UnknownNameError.among("budget", kind, makers)
-        return makers[kind](_number(text, amount))
+        if kind not in _MAKERS:
+            raise UnknownNameError.among("budget", kind, _MAKERS)
+        return _MAKERS[kind](_number(text, amount))
+
+
+_MAKERS: dict[str, Callable[[float], Budget]] = {}
+_Made = TypeVar("_Made", bound=Callable[[float], Budget])
+
+
+def spelled(kind: str) -> Callable[[_Made], _Made]:
+    """A decorator: :meth:`Budget.parse` makes ``KIND:AMOUNT`` by calling this class with the amount."""
+
+    def made_known(maker: _Made) -> _Made:
+        _MAKERS[kind] = maker
+        return maker
+
+    return made_known
 
 
 def _number(text: str, amount: str) -> float:

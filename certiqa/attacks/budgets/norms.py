@@ -11,7 +11,7 @@ from torch import Tensor
 
 from certiqa.attacks._number import check_positive
 from certiqa.attacks.budgets._l2 import fit, lengths, quantise_l2
-from certiqa.attacks.budgets.base import Budget
+from certiqa.attacks.budgets.base import Budget, spelled
 from certiqa.errors import InputError
 
 __all__ = ["L2", "LInf"]
@@ -26,6 +26,7 @@ def _check_level(name: str, eps: float, quantise: bool) -> None:
 
 
 @final
+@spelled("linf")
 @dataclass(frozen=True)
 class LInf(Budget):
     """No intensity moves by more than ``eps``, in (0, 1]: LInf(4/255) is four grey levels.
@@ -93,6 +94,7 @@ class LInf(Budget):
 
 
 @final
+@spelled("l2")
 @dataclass(frozen=True)
 class L2(Budget):
     """The Euclidean length of the change, over all 3*H*W intensities, is at most ``eps``: the certificates' own unit.

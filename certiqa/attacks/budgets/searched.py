@@ -11,7 +11,7 @@ from torch import Tensor
 
 from certiqa.attacks._number import check_between, check_positive
 from certiqa.attacks.budgets._l2 import lengths
-from certiqa.attacks.budgets.base import Budget
+from certiqa.attacks.budgets.base import Budget, spelled
 from certiqa.attacks.budgets.norms import unit
 from certiqa.attacks.ssim import ssim
 from certiqa.errors import InputError, ModelOutputError
@@ -105,6 +105,7 @@ def _wide(scale: Tensor, like: Tensor) -> Tensor:
 
 
 @final
+@spelled("ssim")
 @dataclass(frozen=True)
 class SSIM(_Searched):
     """The structural similarity to the clean image (:func:`certiqa.attacks.ssim.ssim`) stays at ``least`` or more.

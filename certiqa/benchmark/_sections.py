@@ -1,4 +1,4 @@
-"""The tables of a config, one reader each: Config.of() is the gate that calls them."""
+"""The sections of a config, one reader each: Config.of() is the gate that calls them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from certiqa._checks import check_alpha, check_resolution, check_sigma
 from certiqa.benchmark._gate import Table
-from certiqa.benchmark.config import (
+from certiqa.benchmark.sections import (
     BASE,
     NT_TEST,
     OBJECTIVES,
