@@ -77,8 +77,8 @@ class Curves:
     def error(self) -> float:
         """How far float64 may take the sum of f_i(z_i), however it adds, for numbers in [-2, 2].
 
-        With R the largest of 2 and the knots' moduli, no quantity in f_i exceeds 2 R max |f_i'|; it is reached in at most 8 (pieces + 2) operations, each off by u of
-        such a quantity, and the sum of m of them is off by m u more.
+        With R the largest of 2 and the knots' moduli, no quantity in f_i exceeds 2 R max |f_i'|; it is reached in
+        at most 8 (pieces + 2) operations, each off by u of such a quantity; the sum of m of them is off by m u more.
         """
         m, pieces = self.slope.shape
         steps = 8 * (pieces + 2) + m
