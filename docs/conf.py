@@ -53,7 +53,7 @@ napoleon_use_rtype = False
 # numpy, the standard library, type variables) lead nowhere. Every reference to a name of certiqa has to lead somewhere.
 nitpick_ignore_regex = [
     ("py:.*", r"(?!certiqa\.).*"),
-    ("py:class", r"certiqa\..*\b_\w+"),  # private bases and options, which signatures name
+    ("py:class", r"certiqa\..*\b_\w+(\.\w+)?"),  # private bases and options, which signatures name
     ("py:class", r"certiqa\..*\.T"),  # type variables
 ]
 

@@ -94,7 +94,7 @@ def from_datasets(
     Args:
         front_end: one that gives numbers.
         datasets: with human scores.
-        part: as :meth:`certiqa.data.DataSet.part` knows it.
+        part: as a data set's ``part`` knows it.
         crops: of every picture.
         seed: of the crops.
         report: called after every picture with (done, of).
