@@ -35,8 +35,7 @@ SOURCES = ("agiqa3k", "livec")
 FOLDS = (0, 1, 2)
 PSNR = (48.0, 42.0, 36.0, 30.0)
 DRAWS = 1000
-GENERATORS = ("AttnGAN", "DALLE2", "glide", "midjourney_lowstep", "midjourney_normal", "sd1.5", "xl2.2")
-MIXTURE = {"kinds": 0.3, "hidden": 256, "radius": 2.0}
+MIXTURE = {"kinds": 1.0, "hidden": 256, "radius": 2.0}
 
 
 @dataclass(frozen=True)
@@ -69,23 +68,23 @@ SETTINGS = (
     Setting(changes={"hidden": 256}),
     Setting(changes={"psnr": 36.0}),
     Setting(changes={"psnr": 36.0, "width": (0.4, 0.3), "members": 4}),
-    Setting(changes={"kinds": 0.3}),
+    Setting(changes={"kinds": 1.0}),
     Setting(changes=MIXTURE),
-    Setting(changes=MIXTURE | {"kinds": 1.0}),
     Setting(changes=MIXTURE | {"kinds": 0.1}),
-    Setting(changes=MIXTURE | {"kinds": 1.0, "steps": 1400}),
-    Setting(changes=MIXTURE | {"kinds": 1.0, "members": 4}),
-    Setting(changes=MIXTURE | {"kinds": 1.0, "psnr": 36.0}),
+    Setting(changes=MIXTURE | {"steps": 1400}),
+    Setting(changes=MIXTURE | {"members": 4}),
+    Setting(changes=MIXTURE | {"members": 4, "width": (0.45, 0.32)}),
+    Setting(changes=MIXTURE | {"members": 4, "width": (0.45, 0.32), "steps": 1400}),
+    Setting(changes=MIXTURE | {"members": 4, "psnr": 36.0}),
+    Setting(changes=MIXTURE | {"members": 4, "psnr": 36.0, "width": (0.45, 0.4)}),
     Setting(Energies(orientations=1)),
     Setting(Energies(orientations=2, rings=12)),
 )
 
 
 def kind(dataset: DataSet, record: Record) -> str:
-    """The generator of an AGIQA-3K picture, by its file name; else the data set."""
-    if dataset.name != "agiqa3k":
-        return dataset.name
-    return next(name for name in GENERATORS if Path(record.name).name.startswith(name))
+    """The generator of an AGIQA-3K picture and its setting, by its file name ("sd1.5_lowstep"); else the data set."""
+    return Path(record.name).stem.rpartition("_")[0] if dataset.name == "agiqa3k" else dataset.name
 
 
 def examples(data: Path, kept: Path, front_end: Energies, crops: int, part: str = "fit") -> Examples:

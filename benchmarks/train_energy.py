@@ -57,6 +57,7 @@ def main(argv: list[str]) -> None:
     head, _ = read_head(args.out)
     scores = noisy_scores(head, apart, config.sigma, DRAWS, config.seed)
     line: dict[str, Any] = {
+        "name": args.out.stem,
         "part": "development" if args.dev else "validation",
         "measured": summary(scores, apart, SOURCES, config.sigma, PSNR),
         "front_end": FRONT_END.to_dict(),
