@@ -23,6 +23,8 @@ import numpy as np
 import torch
 
 from certiqa.data import open_dataset
+from certiqa.data.sets.dataset import DataSet
+from certiqa.data.sets.record import Record
 from certiqa.data.splits import fold, is_validation
 from certiqa.frontends import Energies
 from certiqa.heads import Examples, HeadConfig, from_datasets, read_head, train
@@ -33,6 +35,7 @@ SOURCES = ("agiqa3k", "livec")
 FOLDS = (0, 1, 2)
 PSNR = (48.0, 42.0, 36.0, 30.0)
 DRAWS = 1000
+MIXTURE = {"kinds": 1.0, "hidden": 256, "radius": 2.0}
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,23 @@ SETTINGS = (
     Setting(changes={"hidden": 256}),
     Setting(changes={"psnr": 36.0}),
     Setting(changes={"psnr": 36.0, "width": (0.4, 0.3), "members": 4}),
+    Setting(changes={"kinds": 1.0}),
+    Setting(changes=MIXTURE),
+    Setting(changes=MIXTURE | {"kinds": 0.1}),
+    Setting(changes=MIXTURE | {"steps": 1400}),
+    Setting(changes=MIXTURE | {"members": 4}),
+    Setting(changes=MIXTURE | {"members": 4, "width": (0.45, 0.32)}),
+    Setting(changes=MIXTURE | {"members": 4, "width": (0.45, 0.32), "steps": 1400}),
+    Setting(changes=MIXTURE | {"members": 4, "psnr": 36.0}),
+    Setting(changes=MIXTURE | {"members": 4, "psnr": 36.0, "width": (0.45, 0.4)}),
     Setting(Energies(orientations=1)),
     Setting(Energies(orientations=2, rings=12)),
 )
+
+
+def kind(dataset: DataSet, record: Record) -> str:
+    """The generator of an AGIQA-3K picture and its setting, by its file name ("sd1.5_lowstep"); else the data set."""
+    return Path(record.name).stem.rpartition("_")[0] if dataset.name == "agiqa3k" else dataset.name
 
 
 def examples(data: Path, kept: Path, front_end: Energies, crops: int, part: str = "fit") -> Examples:
@@ -76,14 +93,14 @@ def examples(data: Path, kept: Path, front_end: Energies, crops: int, part: str 
     if path.exists():
         with np.load(path) as stored:
             if len(stored["numbers"]) > crops:
-                contents = tuple(str(content) for content in stored["contents"])
+                contents, kinds = (tuple(map(str, stored[name])) for name in ("contents", "kinds"))
                 numbers = stored["numbers"][: 1 + crops]
-                return Examples(numbers, stored["scores"], stored["groups"], contents, front_end.digest)
+                return Examples(numbers, stored["scores"], stored["groups"], contents, kinds, front_end.digest)
     sets = [open_dataset(source, data / source) for source in SOURCES]
-    found = from_datasets(front_end, sets, part=part, crops=crops)
+    found = from_datasets(front_end, sets, part=part, crops=crops, kind=kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     arrays = {"numbers": found.numbers, "scores": found.scores, "groups": found.groups}
-    np.savez(path, **arrays, contents=np.array(found.contents))
+    np.savez(path, **arrays, contents=np.array(found.contents), kinds=np.array(found.kinds))
     return found
 
 
@@ -105,6 +122,12 @@ def measured(setting: Setting, every: Examples) -> dict[str, dict[str, float]]:
     }
 
 
+def _comparable(setting: dict[str, Any]) -> str:
+    """Lines that were written before a field of the config existed have its default."""
+    config = HeadConfig.from_mapping(setting["config"]).as_mapping()
+    return json.dumps({**setting, "config": config}, sort_keys=True)
+
+
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
@@ -113,9 +136,9 @@ def main(argv: list[str]) -> None:
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     known = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
-    done = [line["setting"] for line in known]
+    done = [_comparable(line["setting"]) for line in known]
     for setting in SETTINGS:
-        if setting.to_dict() in done:
+        if _comparable(setting.to_dict()) in done:
             continue
         every = examples(args.data, args.numbers, setting.front_end, setting.crops)
         every = every.where(lambda content: not is_validation(content))

@@ -14,6 +14,7 @@ from typing import Any
 
 import attack_tables
 import effect_tables
+import energy_tables
 import smoothing_tables
 from weights_notice import notice
 
@@ -170,6 +171,7 @@ BLOCKS: dict[str, dict[str, Any]] = {
     "docs/smoothing.md": smoothing_tables.BLOCKS | weights_of("benchmarks/results/denoised_smoothing.jsonl"),
     "docs/defenses.md": weights_of("benchmarks/results/nt.jsonl"),
     "docs/comparison.md": weights_of("docs/comparison/comparison.json"),
+    "docs/heads.md": energy_tables.BLOCKS,
     "docs/denoisers.md": smoothing_tables.DENOISER_BLOCKS,
     "docs/attack_results.md": weights_of("benchmarks/results/attacks.jsonl")
     | {

@@ -31,7 +31,7 @@ from certiqa.heads.measuring import noisy_scores, summary
 
 ROOT = Path(__file__).resolve().parents[1]
 FRONT_END, CROPS = Energies(orientations=2), 6
-CONFIG = HeadConfig(width=(0.4, 0.3))
+CONFIG = HeadConfig(kinds=1.0, hidden=256, radius=2.0)
 PSNR = (48.0, 42.0, 36.0, 30.0)
 DRAWS = 4_000
 
@@ -57,6 +57,7 @@ def main(argv: list[str]) -> None:
     head, _ = read_head(args.out)
     scores = noisy_scores(head, apart, config.sigma, DRAWS, config.seed)
     line: dict[str, Any] = {
+        "name": args.out.stem,
         "part": "development" if args.dev else "validation",
         "measured": summary(scores, apart, SOURCES, config.sigma, PSNR),
         "front_end": FRONT_END.to_dict(),

@@ -28,7 +28,8 @@ class HeadConfig:
         members: networks of that size; their mean is the head.
         knee: the inputs are asinh(z/c) with c = knee * sigma.
         label: weight of the squared distance to human scores beside the correlation with them; it fixes the scale.
-        batch: pictures per step.
+        kinds: weight of the cross-entropy of the head's guess of an example's kind; 0: a head without kinds.
+        batch: pictures per step and member.
         large: the share of the batch that the largest data set gives; the others share the rest equally.
         draws: of noise per picture and step, in antithetic pairs: even.
         whole: the share of the examples that are whole pictures, where there are crops as well.
@@ -55,6 +56,7 @@ class HeadConfig:
     members: int = 4
     knee: float = 1.5
     label: float = 0.1
+    kinds: float = 0.0
     batch: int = 192
     large: float = 2 / 3
     draws: int = 2
@@ -76,7 +78,7 @@ class HeadConfig:
         object.__setattr__(self, "width", widths if len(widths) > 1 else widths[0])
         for name in ("psnr", "radius", "knee", "lr"):
             object.__setattr__(self, name, plain.number(name, getattr(self, name), positive=True))
-        for name in ("label", "weight_decay", "large", "whole", "ema"):
+        for name in ("label", "kinds", "weight_decay", "large", "whole", "ema"):
             object.__setattr__(self, name, plain.number(name, getattr(self, name), positive=False))
         for name in ("hidden", "members", "steps", "samples", "validate_every", "checkpoint_every"):
             check.check_count(getattr(self, name), name)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from certiqa.data.sets.dataset import DataSet
+from certiqa.data.sets.record import Record
 from certiqa.data.splits import fold, is_validation
 from certiqa.errors import InputError
 from certiqa.frontends import FrontEnd
@@ -42,6 +43,7 @@ class Examples:
         scores: (N,) human scores, mapped linearly from the range of their scale to 0..100, higher is better.
         groups: (N,) the number of the data set: correlations are taken within one only.
         contents: what each picture shows.
+        kinds: the name of each picture's kind of source; by default that of its data set.
         front_end: the digest of what made the numbers.
     """
 
@@ -49,6 +51,7 @@ class Examples:
     scores: Floats = field(repr=False)
     groups: npt.NDArray[np.intp] = field(repr=False)
     contents: tuple[str, ...] = field(repr=False)
+    kinds: tuple[str, ...] = field(repr=False)
     front_end: str
 
     def __len__(self) -> int:
@@ -57,13 +60,13 @@ class Examples:
     def where(self, keep: Callable[[str], bool]) -> Examples:
         """Those whose content is to be kept."""
         rows = [row for row, content in enumerate(self.contents) if keep(content)]
-        contents = tuple(self.contents[row] for row in rows)
         return replace(
             self,
             numbers=self.numbers[:, rows],
             scores=self.scores[rows],
             groups=self.groups[rows],
-            contents=contents,
+            contents=tuple(self.contents[row] for row in rows),
+            kinds=tuple(self.kinds[row] for row in rows),
         )
 
     @cached_property
@@ -72,7 +75,7 @@ class Examples:
         found = hashlib.sha256(self.front_end.encode())
         for array in (self.numbers, self.scores, self.groups):
             found.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
-        found.update("\n".join(self.contents).encode())
+        found.update("\n".join((*self.contents, *self.kinds)).encode())
         return found.hexdigest()
 
 
@@ -83,6 +86,7 @@ def from_datasets(
     part: str = "fit",
     crops: int = 0,
     seed: int = 0,
+    kind: Callable[[DataSet, Record], str] = lambda dataset, record: dataset.name,
     report: Report = lambda done, total: None,
 ) -> Examples:
     """Read the pictures of one part of data sets and apply the front end to each, and to random crops of it.
@@ -97,6 +101,7 @@ def from_datasets(
         part: as a data set's ``part`` knows it.
         crops: of every picture.
         seed: of the crops.
+        kind: the name of a picture's kind of source.
         report: called after every picture with (done, of).
 
     Raises:
@@ -112,6 +117,7 @@ def from_datasets(
     scores: list[float] = []
     groups: list[int] = []
     contents: list[str] = []
+    kinds: list[str] = []
     for group, dataset in enumerate(parts):
         low, high = dataset.mos_range
         for record, picture in dataset.images():
@@ -122,9 +128,11 @@ def from_datasets(
             scores.append(100 * (1 - share if dataset.lower_better else share))
             groups.append(group)
             contents.append(record.content)
+            kinds.append(kind(dataset, record))
             report(len(scores), total)
     stacked = np.stack(numbers, axis=1)
-    return Examples(stacked, np.array(scores), np.array(groups, dtype=np.intp), tuple(contents), front_end.digest)
+    own = np.array(groups, dtype=np.intp)
+    return Examples(stacked, np.array(scores), own, tuple(contents), tuple(kinds), front_end.digest)
 
 
 def _crop(values: Tensor, seed: int, name: str, number: int) -> Tensor:

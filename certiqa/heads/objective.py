@@ -29,15 +29,15 @@ class Losses:
 
 
 def losses(noisy: Tensor, human: Tensor, radius: float) -> Losses:
-    """For (draws, members, B) noisy scores and (B,) human ones.
+    """For (draws, members, B) noisy scores and (members, B) human ones.
 
     Where the law of a picture's noisy scores is normal, its certified quantiles at r lie r standard deviations from its
     median; Q(Phi(r)) - Q(1/2) itself would need hundreds of draws.
     """
     mean = noisy.mean(0)
-    centred, wanted = mean - mean.mean(1, keepdim=True), human - human.mean()
+    centred, wanted = mean - mean.mean(1, keepdim=True), human - human.mean(1, keepdim=True)
     spread = centred.square().mean(1).add(1e-6).sqrt()
-    unit = wanted.square().mean().add(1e-6)
+    unit = wanted.square().mean(1).add(1e-6)
     agreement = 1 - (centred * wanted).mean(1) / (spread * unit.sqrt())
     label = (mean - human).square().mean(1) / unit
     width = radius * noisy.var(0).add(1e-8).sqrt() / spread[:, None]

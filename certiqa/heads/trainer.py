@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from certiqa.errors import ModelError
 from certiqa.heads.config import HeadConfig
@@ -42,7 +43,10 @@ class HeadTrainer:
 
     def __init__(self, config: HeadConfig, fit: Examples, development: Examples | None) -> None:
         self.config, self.fit, self.development = config, fit, development
-        shape = HeadShape(fit.numbers.shape[2], config.hidden, config.members, config.knee * config.sigma)
+        names = sorted(set(fit.kinds))
+        kinds = len(names) if config.kinds else 0
+        scale = config.knee * config.sigma
+        shape = HeadShape(fit.numbers.shape[2], config.hidden, config.members, scale, kinds)
         self.head = Head(shape)
         self.head.front_end_digest, self.head.certified_sigma = fit.front_end, config.sigma
         self.head.certified_n = config.samples
@@ -52,12 +56,13 @@ class HeadTrainer:
         self.optimizer = torch.optim.AdamW(self.parameters, lr=config.lr, weight_decay=config.weight_decay)
         self.numbers = torch.from_numpy(fit.numbers)
         self.scores = torch.from_numpy(fit.scores.astype(np.float32))
+        self.kinds = torch.tensor([names.index(name) for name in fit.kinds])
         self.rows = [np.flatnonzero(fit.groups == group) for group in np.unique(fit.groups)]
         self.shares = _shares(config, [len(rows) for rows in self.rows])
         self.widths = config.widths(len(self.rows))
         self.weight = [_FIRST_WEIGHT] * len(self.rows)
-        names = [f"{kind}_{group}" for group in range(len(self.rows)) for kind in ("srocc", "tau_over_sd")]
-        self.measures: tuple[str, ...] = ("loss", *names)
+        looks = [f"{kind}_{group}" for group in range(len(self.rows)) for kind in ("srocc", "tau_over_sd")]
+        self.measures: tuple[str, ...] = ("loss", *looks)
 
     def _initialise(self) -> None:
         """Uniform in +-1/sqrt(inputs), as torch.nn.Linear does; inputs standardised as they are under the noise."""
@@ -87,16 +92,18 @@ class HeadTrainer:
             settings["lr"] = config.lr * min(1.0, (number + 1) / max(1.0, _WARM_UP * config.steps)) * (
                 0.5 + 0.5 * math.cos(math.pi * number / config.steps)
             )  # fmt: skip
-        rows, noisy = self._noisy_scores(number)
-        human = self.scores[torch.from_numpy(rows)]
+        rows, noisy, guess = self._noisy_scores(number)
+        human = self.scores[rows]
         total, begin = torch.zeros(()), 0
         record: dict[str, float] = {}
         for group, share in enumerate(self.shares):
             part = slice(begin, begin + share)
             begin += share
-            found = losses(noisy[:, :, part], human[part], config.radius)
+            found = losses(noisy[:, :, part], human[:, part], config.radius)
             total = total + found.agreement + config.label * found.label + self.weight[group] * found.width
             record |= {f"plcc_{group}": 1 - float(found.agreement.detach()), f"width_{group}": found.median_width}
+        if config.kinds:
+            total = total + config.kinds * functional.cross_entropy(guess.flatten(0, 1), self.kinds[rows].flatten())
         self.optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, 10.0))
@@ -109,16 +116,26 @@ class HeadTrainer:
         follow(self.ema.parameters(), self.parameters, config.ema, number)
         return record
 
-    def _noisy_scores(self, number: int) -> tuple[Any, Tensor]:
-        """The rows of a batch, data set after data set, and (draws, members, B) noisy scores of it."""
+    def _noisy_scores(self, number: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch for each member: its rows (members, B), data set after data set; (draws, members, B) noisy scores.
+
+        And (members, B, kinds) the guesses of its kinds, means over the draws.
+        """
         config, rng = self.config, generator(self.config.seed, "batch", number)
-        rows = np.concatenate([rng.choice(own, share) for own, share in zip(self.rows, self.shares, strict=True)])
-        views = np.where(rng.random(len(rows)) < config.whole, 0, rng.integers(0, len(self.numbers), len(rows)))
+        rows = np.stack(
+            [
+                np.concatenate([rng.choice(own, share) for own, share in zip(self.rows, self.shares, strict=True)])
+                for _ in range(config.members)
+            ]
+        )
+        views = np.where(rng.random(rows.shape) < config.whole, 0, rng.integers(0, len(self.numbers), rows.shape))
         numbers = self.numbers[torch.from_numpy(views), torch.from_numpy(rows)]
-        half = torch.from_numpy(rng.standard_normal((config.draws // 2, *numbers.shape), dtype=np.float32))
-        noisy = numbers + config.sigma * torch.cat([half, -half])
-        scores = 100 * torch.sigmoid(self.head.logits(noisy.flatten(0, 1)))
-        return rows, scores.reshape(config.members, config.draws, len(rows)).transpose(0, 1)
+        members, count, size = numbers.shape
+        half = torch.from_numpy(rng.standard_normal((members, config.draws // 2, count, size), dtype=np.float32))
+        noisy = numbers[:, None] + config.sigma * torch.cat([half, -half], dim=1)
+        logits, guess = self.head.logits(noisy.flatten(1, 2))
+        scores = 100 * torch.sigmoid(logits).reshape(members, config.draws, count).transpose(0, 1)
+        return torch.from_numpy(rows), scores, guess.reshape(members, config.draws, count, -1).mean(1)
 
     def look(self) -> dict[str, float]:
         """Agreement and width of the averaged weights on the development part; empty without one."""

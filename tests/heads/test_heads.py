@@ -38,11 +38,13 @@ def toy(count: int = 60, seed: int = 0, views: int = 2, signal: float = 0.3) -> 
     score = rng.uniform(10, 90, count)
     numbers[:, :, 0] = signal * score / 100
     contents = tuple(f"{seed}-{i}" for i in range(count))
-    return Examples(numbers, score, np.arange(count) % 3 // 2, contents, PHI.digest)
+    groups = np.arange(count) % 3 // 2
+    kinds = tuple("ab"[group] + str(i % 2) for i, group in enumerate(groups))
+    return Examples(numbers, score, groups, contents, kinds, PHI.digest)
 
 
-def random_head(members: int = 3, inputs: int = PHI.numbers) -> Head:
-    head = Head(HeadShape(inputs, 8, members, 0.01))
+def random_head(members: int = 3, inputs: int = PHI.numbers, kinds: int = 0) -> Head:
+    head = Head(HeadShape(inputs, 8, members, 0.01, kinds))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in head.parameters():
@@ -54,8 +56,9 @@ def random_head(members: int = 3, inputs: int = PHI.numbers) -> Head:
 # -- the network ------------------------------------------------------------------------------------------------------
 
 
-def test_scores_stay_in_range_and_depend_on_their_own_row():
-    head = random_head()
+@pytest.mark.parametrize("kinds", [0, 3])
+def test_scores_stay_in_range_and_depend_on_their_own_row(kinds):
+    head = random_head(kinds=kinds)
     numbers = torch.randn(64, PHI.numbers) * 100
     scores = head(numbers)
     assert scores.shape == (64,)
@@ -77,7 +80,21 @@ def test_a_head_is_the_mean_of_its_members():
     torch.testing.assert_close(head(numbers), torch.stack(each).mean(0))
 
 
-@pytest.mark.parametrize("change", [{"inputs": 0}, {"hidden": 1.5}, {"members": 0}, {"scale": 0.0}])
+def test_a_head_with_kinds_averages_by_its_guess():
+    head = random_head(members=1, kinds=2)
+    numbers = torch.randn(1, 4, PHI.numbers)
+    logits, guess = head.logits(numbers)
+    with torch.no_grad():
+        head.biases[2][0, 0, 2] += 100.0  # certain of the first kind
+    certain, _ = head.logits(numbers)
+    with torch.no_grad():
+        head.biases[2][0, 0, 2] -= 200.0
+    other, _ = head.logits(numbers)
+    first = guess.softmax(2)[..., 0]
+    torch.testing.assert_close(logits, first * certain + (1 - first) * other)
+
+
+@pytest.mark.parametrize("change", [{"kinds": -1}, {"inputs": 0}, {"hidden": 1.5}, {"members": 0}, {"scale": 0.0}])
 def test_wrong_shapes(change):
     with pytest.raises(InputError, match=next(iter(change))):
         HeadShape(**{"inputs": 3, **change})
@@ -88,12 +105,13 @@ def test_wrong_shapes(change):
 
 def test_losses_against_numpy():
     rng = np.random.default_rng(0)
-    noisy, human = rng.uniform(0, 100, (4, 2, 9)), rng.uniform(0, 100, 9)
+    noisy, human = rng.uniform(0, 100, (4, 2, 9)), rng.uniform(0, 100, (2, 9))
     found = losses(torch.from_numpy(noisy), torch.from_numpy(human), 1.5)
     mean = noisy.mean(0)
-    plcc = np.mean([stats.pearsonr(one, human).statistic for one in mean])
+    plcc = np.mean([stats.pearsonr(one, other).statistic for one, other in zip(mean, human, strict=True)])
     assert float(found.agreement) == pytest.approx(1 - plcc, abs=1e-6)
-    assert float(found.label) == pytest.approx(np.square(mean - human).mean() / human.var(), rel=1e-6)
+    label = (np.square(mean - human).mean(1) / human.var(1)).mean()
+    assert float(found.label) == pytest.approx(label, rel=1e-6)
     width = 1.5 * noisy.std(0, ddof=1) / mean.std(1, keepdims=True)
     assert float(found.width) == pytest.approx(np.sqrt(np.square(width).mean(1)).mean(), rel=1e-5)
     assert found.median_width == pytest.approx(np.median(width, axis=1).mean(), rel=1e-5)
@@ -101,7 +119,7 @@ def test_losses_against_numpy():
 
 def test_losses_of_constant_scores_are_finite():
     noisy = torch.full((2, 1, 5), 50.0, requires_grad=True)
-    found = losses(noisy, torch.arange(5.0), 1.0)
+    found = losses(noisy, torch.arange(5.0)[None], 1.0)
     (found.agreement + found.width).backward()
     assert bool(torch.isfinite(noisy.grad).all())
 
@@ -139,6 +157,9 @@ def test_examples_of_a_data_set(rated):
     first = next(iter(dataset.part("fit").images()))[1].as_float().astype(np.float64)
     np.testing.assert_allclose(found.numbers[0, 0], PHI(first), rtol=1e-6, atol=1e-9)
     assert not np.allclose(found.numbers[1], found.numbers[2])
+    assert set(found.kinds) == {"livec"}
+    named = from_datasets(PHI, [dataset], kind=lambda dataset, record: record.name)
+    assert named.kinds == tuple(f"{i}.png" for i in left)
     again = from_datasets(PHI, [dataset], crops=2)
     assert again.digest == found.digest != from_datasets(PHI, [dataset], crops=2, seed=1).digest
     apart = found.where(is_development)
@@ -161,10 +182,12 @@ def test_development_never_holds_validation():
 # -- training ---------------------------------------------------------------------------------------------------------
 
 
-def test_training_finds_what_decides_the_score(tmp_path):
-    config = replace(SMALL, steps=200, lr=5e-3, width=1.0)
+@pytest.mark.parametrize("kinds", [0.0, 0.3])
+def test_training_finds_what_decides_the_score(tmp_path, kinds):
+    config = replace(SMALL, steps=200, lr=5e-3, width=1.0, kinds=kinds)
     train(config, PHI, toy(200), tmp_path / "head.safetensors")
     head, header = read_head(tmp_path / "head.safetensors")
+    assert head.shape.kinds == (4 if kinds else 0)
     found = measured(head, toy(100, seed=1), config, draws=200)
     assert found["srocc_0"] > 0.95
     assert header["training"]["config"] == config.as_mapping()
@@ -182,7 +205,7 @@ def test_the_width_is_held(tmp_path):
     assert narrow["tau_over_sd_0"] < 0.8 * wide["tau_over_sd_0"]
 
 
-def test_killed_and_resumed_gives_the_same_bytes(tmp_path, monkeypatch):
+def test_killed_and_resumed_gives_the_same_bytes(tmp_path):
     fit, apart = toy(), toy(20, seed=1)
     whole = train(SMALL, PHI, fit, tmp_path / "whole.safetensors", development=apart)
 
