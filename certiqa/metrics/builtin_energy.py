@@ -25,8 +25,8 @@ from certiqa.metrics.policy import AnySize
 __all__ = ["CARD", "load"]
 
 WEIGHTS_FILE = "builtin-energy.safetensors"
-WEIGHTS_SHA256 = "3f1a0a1368b19f4170730aadaf5ec646c93fcd4a9d001db0ae217d088bf4824c"
-SIGMA = 10**-2.1 / 3  # an attack of 42 dB is three standard deviations of the noise
+WEIGHTS_SHA256 = "025a6b35088d983d2d906e819736560a5f7679150380ff3fdcbc57fc7e0c4231"
+SIGMA = 10**-2.1 / 2  # an attack of 42 dB is two standard deviations of the noise
 
 CARD = MetricCard(
     name="builtin-energy",
