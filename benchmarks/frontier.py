@@ -65,10 +65,10 @@ class Row:
 
 
 ROWS = (
-    Row("energy", "builtin-energy"),
+    Row("energy", "builtin-energy", images=175),
     *(
-        Row(f"energy, sigma {sigma:g}", "builtin-energy", sigma=sigma, images=175)
-        for sigma in (0.002, 0.004, 0.008, 0.016)
+        Row(f"energy, sigma {sigma:g}", "builtin-energy", sigma=sigma, images=60)
+        for sigma in (0.002, 0.006, 0.01, 0.016)
     ),
     Row("deterministic", "builtin-lipschitz", "lipschitz"),
     Row("noise on pixels at 192", "builtin-noise-192", n=2000, images=30),

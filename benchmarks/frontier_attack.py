@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "benchmarks/results/frontier_attack.jsonl"
 SETS = ("livec", "agiqa3k")
 PSNR = (42.0, 36.0)
-STEPS, DRAWS = 40, 64
+STEPS, DRAWS = 25, 64
 
 
 class Smoothed:

@@ -31,7 +31,7 @@ from certiqa.heads.measuring import noisy_scores, summary
 
 ROOT = Path(__file__).resolve().parents[1]
 FRONT_END, CROPS = Energies(orientations=2), 6
-CONFIG = HeadConfig(kinds=1.0, hidden=256, members=4, radius=2.0, width=(0.45, 0.32), steps=1000)
+CONFIG = HeadConfig(kinds=1.0, hidden=256, members=2, radius=2.0, width=(0.45, 0.32), steps=1000)
 PSNR = (48.0, 42.0, 36.0, 30.0)
 DRAWS = 4_000
 

@@ -25,7 +25,7 @@ from certiqa.metrics.policy import AnySize
 __all__ = ["CARD", "load"]
 
 WEIGHTS_FILE = "builtin-energy.safetensors"
-WEIGHTS_SHA256 = "025a6b35088d983d2d906e819736560a5f7679150380ff3fdcbc57fc7e0c4231"
+WEIGHTS_SHA256 = "7b5dc0280a3a8eb27f403d1127164a6548cd54669ccbfe437856408be9f4571e"
 SIGMA = 10**-2.1 / 2  # an attack of 42 dB is two standard deviations of the noise
 
 CARD = MetricCard(
