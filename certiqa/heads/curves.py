@@ -75,11 +75,12 @@ class Curves:
         return euclidean_norm(self.steepest())
 
     def error(self) -> float:
-        """How far float64 may take the sum of f_i(z_i), however it adds, for numbers and knots in [-2, 2].
+        """How far float64 may take the sum of f_i(z_i), however it adds, for numbers in [-2, 2].
 
-        No quantity in f_i exceeds 4 max |f_i'|; it is reached in at most 8 (pieces + 2) operations, each off by u of
-        such a quantity, and the sum of m of them is off by m u more.
+        Let numbers and knots lie in [-R, R], R >= 2. No quantity in f_i exceeds 2 R max |f_i'|; it is reached in at
+        most 8 (pieces + 2) operations, each off by u of such a quantity, and the sum of m of them is off by m u more.
         """
         m, pieces = self.slope.shape
         steps = 8 * (pieces + 2) + m
-        return float(steps * 2 * _UNIT * 2 * _BOX * self.steepest().sum())
+        reach = max(_BOX, float(np.abs(self.base).max()))
+        return float(steps * 2 * _UNIT * 2 * reach * self.steepest().sum())
