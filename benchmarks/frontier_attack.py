@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "benchmarks/results/frontier_attack.jsonl"
 SETS = ("livec", "agiqa3k")
 SIGMAS = {42.0: None, 36.0: 0.008}
-"""The noise under which an attack of that strength is certified: the metric's own, or twice that, which covers 36 dB."""
+"""The noise under which an attack of that strength is certified: the metric's own, or twice that."""
 STEPS, DRAWS = 25, 64
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, final, runtime_checkable
@@ -17,7 +18,7 @@ from certiqa.certifiers.making import chosen_metric, identity_of, provenance_of
 from certiqa.certifiers.soundness import checked_images, judged_without_chance
 from certiqa.certifiers.verdicts import Verdict
 from certiqa.data.images import Picture
-from certiqa.errors import InputError
+from certiqa.errors import InputError, ModelOutputError
 from certiqa.frontends import FrontEnd, SizedFrontEnd
 from certiqa.smoothing.audit import Finding, check_modes
 from certiqa.smoothing.base import ScoreFn
@@ -35,6 +36,9 @@ Floats = npt.NDArray[np.float64]
 _PSNR = np.arange(
     70.0, 13.99, -0.5
 )  # of the balls, in dB: between two of them a certificate answers with the larger one
+
+_ROUNDING = 2.0**-50
+"""In each value, more than float64 may get wrong in k/255 or k times the step, at the image and at the attacked one."""
 
 
 @runtime_checkable
@@ -100,12 +104,12 @@ class LipschitzCertifier:
         begin = time.perf_counter()
         self.audit(picture)
         sized = self._sized(picture)
-        z = sized.apply(picture) * sized.step
+        z = _read_by_the_head(sized, picture)
         seen = time.perf_counter() - begin
-        radii = self._radii(sized, picture)
-        value, lower, upper = self.head.ball_bounds(z, radii)
+        radii, facts = self._radii(sized, picture), facts_of(self.metric)
+        asked = radii + _ROUNDING * math.sqrt(z.size)
+        value, lower, upper = _checked(self.head.ball_bounds(z, asked), len(radii), facts.enforced_range)
         seconds = {"total": time.perf_counter() - begin, "front_end": seen}
-        facts = facts_of(self.metric)
         return LipschitzCertificate(
             value=value,
             radii=_frozen(radii),
@@ -135,7 +139,7 @@ class LipschitzCertifier:
             raise InputError.of("certificate", "must be of kind 'lipschitz'", certificate.kind)
         checked_images(certificate, original, attacked)
         sized = self._sized(attacked)
-        value, _, _ = self.head.ball_bounds(sized.apply(attacked) * sized.step, np.zeros(1))
+        value, _, _ = self.head.ball_bounds(_read_by_the_head(sized, attacked), np.zeros(1))
         return judged_without_chance(certificate, original, attacked, value)
 
     def _sized(self, picture: Picture) -> SizedFrontEnd:
@@ -144,6 +148,26 @@ class LipschitzCertifier:
     def _radii(self, sized: SizedFrontEnd, picture: Picture) -> Floats:
         eps = [eps_from_psnr(decibel, picture.dimension) for decibel in _PSNR]
         return np.unique([0.0, sized.behind(0.0), *(sized.behind(one) for one in eps)])
+
+
+def _read_by_the_head(sized: SizedFrontEnd, picture: Picture) -> Floats:
+    """g(x) in float64; without a front end the intensities themselves."""
+    if sized.is_identity:
+        return picture.pixels.astype(np.float64) / (255.0 if picture.on_grid else 1.0)
+    found: Floats = sized.apply(picture) * sized.step
+    return found
+
+
+def _checked(found: tuple[float, Floats, Floats], balls: int, enforced: tuple[float, float] | None) -> Any:
+    """What a head answered, if it can be true: NaN compares with nothing, and would pass for a change of 0."""
+    value, lower, upper = float(found[0]), *(np.asarray(ends, dtype=np.float64) for ends in found[1:])
+    if not lower.shape == upper.shape == (balls,) or not bool(((lower <= value) & (value <= upper)).all()):
+        rule = f"must return the score, and {balls} lower and upper bounds around it"
+        raise ModelOutputError(f"The head's ball_bounds {rule}. Got {value:g}, {lower} and {upper} instead.")
+    if not math.isfinite(value) or (enforced and not enforced[0] <= value <= enforced[1]):
+        rule = "must be finite, and within the range that the metric claims to enforce"
+        raise ModelOutputError(f"The score {rule}, {enforced}. Got {value:g} instead.")
+    return value, lower, upper
 
 
 def _frozen(values: Floats) -> Floats:

@@ -13,7 +13,7 @@ from certiqa import Certificate
 from certiqa.certificate import LipschitzCertificate
 from certiqa.certifiers import LipschitzCertifier
 from certiqa.data.images import read_image
-from certiqa.errors import AuditError, CertificateError, InputError
+from certiqa.errors import AuditError, CertificateError, InputError, ModelOutputError
 from certiqa.frontends import Resize
 
 
@@ -179,6 +179,44 @@ def test_an_attack_reaches_the_bound_and_does_not_leave_it(head, picture):
     other = certifier.certify(attacked)
     with pytest.raises(InputError, match="'original'"):
         certifier.judge(other, original, attacked)
+
+
+@pytest.mark.parametrize("front_end", [None, Resize((6, 8))])
+@pytest.mark.parametrize("on_grid", [True, False])
+def test_without_a_front_end_the_head_reads_the_intensities(head, front_end, on_grid):
+    """A resize to the image's own size is none; certificates of it used to speak of a black image."""
+    head.certified_resolution = None
+    values = np.random.default_rng(3).random((3, 6, 8)).astype(np.float32)
+    image = torch.from_numpy((255 * values).round().astype(np.uint8) if on_grid else values)
+    shown = image.double() / (255 if on_grid else 1)
+    certifier = LipschitzCertifier.of(head, front_end=front_end)
+    certificate = certifier.certify(read_image(image))
+    assert certificate.front_end.is_identity
+    assert certificate.score == pytest.approx(float(head(shown[None])), abs=1e-9)
+    for sign in (1, -1):
+        attacked = (shown + sign * 0.01 * head.w).clamp(0, 1).float()
+        lower, upper = certificate.bounds(0.01)
+        assert lower <= float(head(attacked[None])) <= upper
+        assert not certifier.judge(certificate, read_image(image), read_image(attacked)).alarm
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda v, low, high: (math.nan, low, high),
+        lambda v, low, high: (v, np.where(np.arange(len(low)) == 3, math.nan, low), high),
+        lambda v, low, high: (v, low, np.full_like(high, math.nan)),
+        lambda v, low, high: (v, high, low),
+        lambda v, low, high: (v, low[:-1], high[:-1]),
+        lambda v, low, high: (1000.0, low, high + 1000),
+    ],
+)
+def test_answers_of_a_head_that_cannot_be_true_are_refused(head, picture, monkeypatch, answer):
+    """The change from NaN used to be 0; a score outside of the enforced range voids the range."""
+    honest = LinearHead.ball_bounds
+    monkeypatch.setattr(LinearHead, "ball_bounds", lambda self, z, radii: answer(*honest(self, z, radii)))
+    with pytest.raises(ModelOutputError):
+        certiqa.certify(head, picture, kind="lipschitz")
 
 
 def test_a_head_that_claims_too_little_is_noticed(head, picture, monkeypatch):

@@ -172,6 +172,19 @@ def test_beyond_the_knots_a_curve_is_straight():
     assert 3.0 <= curves.lipschitz() <= 3.0 * (1 + 1e-9)
 
 
+def test_knots_far_from_the_numbers_are_bounded_with_their_own_rounding():
+    """Two curves of 1e10 cancel: float64 moves the sum by 2e-6 between numbers that are 1e-9 apart."""
+    head = AdditiveHead(2, 2)
+    head.knots.copy_(torch.tensor([[-1e9, -5e8]] * 2))
+    head.slopes.data.copy_(torch.tensor([[10.0, 10.0], [-10.0, -10.0]]))
+    places = [np.array([place, 0.0]) for place in np.arange(0, 4e-6, 1e-9)]
+    sums = [head.curves().at(place).sum() for place in places]
+    before = int(np.argmax(np.abs(np.diff(sums))))
+    assert abs(sums[before + 1] - sums[before]) > 1e-6
+    _, lower, upper = head.ball_bounds(places[before], np.array([1.001e-9]))
+    assert lower[0] <= head.ball_bounds(places[before + 1], np.zeros(1))[0] <= upper[0]
+
+
 @pytest.mark.parametrize(
     ("make", "name"),
     [
