@@ -23,7 +23,7 @@ class HeadConfig:
         radius: r = rho/sigma, the attack in units of the noise. The noise level follows from it: sigma = rho/r.
         width: the tau/SD that training aims at: the median over pictures of r standard deviations of a picture's noisy
             scores, over the standard deviation of the scores of its data set. The weight of the width in the loss is
-            raised and lowered until the batches show it. One number, or one for each data set.
+            raised and lowered a little with every step, towards it. One number, or one for each data set.
         hidden: units of either hidden layer.
         members: networks of that size; their mean is the head.
         knee: the inputs are asinh(z/c) with c = knee * sigma.
