@@ -67,7 +67,7 @@ class Row:
 ROWS = (
     Row("energy", "builtin-energy", images=175),
     *(
-        Row(f"energy, sigma {sigma:g}", "builtin-energy", sigma=sigma, images=60)
+        Row(f"energy, sigma {sigma:g}", "builtin-energy", sigma=sigma, images=30)
         for sigma in (0.002, 0.006, 0.01, 0.016)
     ),
     Row("deterministic", "builtin-lipschitz", "lipschitz"),
