@@ -108,3 +108,5 @@ def from_dict(data: object) -> Any:
         raise
     except (InputError, TypeError, ValueError, KeyError, OverflowError) as error:
         raise CertificateError(f"The certificate has a field that breaks its rule: {error}") from error
+    except MemoryError as error:
+        raise CertificateError("The certificate is of an image too large for the memory here.") from error

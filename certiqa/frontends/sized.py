@@ -59,7 +59,8 @@ class SizedFrontEnd:
         ``sigma=None``: no noise will come, the grid is the finest.
 
         Raises:
-            InputError: sigma is not in the units of the front end, or a resize would be unreasonably large.
+            InputError: sigma is not in the units of the front end, a resize would be unreasonably large, or the front
+                end states no Lipschitz constant.
 
         >>> SizedFrontEnd.of(Resize(64), 512, 512, 0.5).lipschitz < 0.1255
         True
@@ -77,10 +78,14 @@ class SizedFrontEnd:
                 "Its numbers are RMS intensities, moved by .008 at 42 dB: leave sigma to the metric, or name another."
             )
             raise InputError.of("sigma", rule, sigma, remedy)
+        norm, rounding = front_end.lipschitz(height, width), front_end.rounding(height, width)
+        if not (0 <= norm < math.inf and 0 <= rounding < math.inf):
+            rule = "must have a Lipschitz constant and a rounding bound that are finite numbers >= 0"
+            raise InputError.of("front_end", rule, (norm, rounding))
         levels = 255 * (FINEST if sigma is None else subdivision(sigma))
-        eta = 2 * levels * front_end.rounding(height, width)  # values are at most ``levels`` steps; twice, to spare
+        eta = 2 * levels * rounding  # values are at most ``levels`` steps; twice, to spare
         grid = math.sqrt(math.prod(shape)) / levels * (1 + 2 * eta)
-        return cls(front_end, shape, front_end.lipschitz(height, width), grid * (1 + 1e-14), 1 / levels)
+        return cls(front_end, shape, norm, grid * (1 + 1e-14), 1 / levels)
 
     @property
     def is_identity(self) -> bool:
@@ -115,6 +120,8 @@ class SizedFrontEnd:
         if self.is_identity or radius == math.inf:
             return radius
         left = radius - self.grid - 4 * math.ulp(radius) if radius > self.grid else 0.0
+        if self.lipschitz == 0.0:  # phi is constant
+            return sys.float_info.max if self.behind(0.0) <= radius else 0.0
         eps = min(max(0.0, left / self.lipschitz), sys.float_info.max)
         while eps > 0 and self.behind(eps) > radius:
             eps *= 1 - 2.0**-50

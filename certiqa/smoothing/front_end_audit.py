@@ -27,7 +27,7 @@ from certiqa.frontends import FrontEnd, SizedFrontEnd
 
 __all__ = ["audit_front_end"]
 
-_OWN = "certiqa.frontends"
+_OWN = "certiqa.frontends."
 _LENGTHS = (1e-3, 1.0)  # of a perturbation, in l2
 _ASCENT = 6  # steps of gradient ascent
 _COUPLED = 1e-4  # how far float32 kernels for batches of other sizes may lie apart, relative to the largest value

@@ -12,6 +12,7 @@ import certiqa
 from certiqa import Certificate
 from certiqa.errors import CertificateError, InputError
 from certiqa.frontends import Resize, SizedFrontEnd
+from certiqa.frontends.energies import Energies
 from certiqa.statistics import percentile
 
 SCORES = np.random.Generator(np.random.Philox(key=4)).normal(50, 5, 1000)
@@ -297,3 +298,10 @@ def test_the_number_of_channels_is_not_free(channels):
 def test_an_enormous_radius_has_an_answer():
     certificate = certiqa.certify(lambda x: x.mean((1, 2, 3)), torch.rand(3, 24, 32), 0.25, n=10, resolution=12)
     assert 1e307 < certificate.eps_for(1.7e308) < float("inf")
+
+
+def test_an_image_beyond_any_memory_is_refused():
+    phi = Energies(side=64, rings=4, signed=2)
+    data = certiqa.certify(lambda z: z.sum(1), torch.rand(3, 20, 32), 0.003, n=10, front_end=phi).to_dict()
+    data |= {"shape": [3, 200, 10**14], "dimension": 600 * 10**14}
+    refused(data, "too large for the memory")

@@ -237,6 +237,12 @@ def test_front_ends_that_are_refused(means, head, image):
     assert hazard_of(spoilt(means, __call__=doubled), head, image) == "front-end-expands"
 
 
+def test_a_module_whose_name_begins_like_the_packages_is_audited_too(means, head, image):
+    front_end = spoilt(means, __call__=lambda self, values: 2 * values.mean((1, 2)) / np.sqrt(3))
+    type(front_end).__module__ = "certiqa.frontends_of_mine"
+    assert hazard_of(front_end, head, image) == "front-end-expands"
+
+
 def test_an_expansion_that_only_ascent_finds(means, head, image):
     """Everything but one pixel is passed on as it should be; that one counts fifty times."""
 

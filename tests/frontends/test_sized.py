@@ -179,6 +179,23 @@ def test_ends_of_the_conversion():
     assert sized.behind(0.0) > sized.grid
 
 
+@pytest.mark.parametrize("name", ["lipschitz", "rounding"])
+@pytest.mark.parametrize("stated", [-1.0, math.nan, math.inf])
+def test_a_front_end_that_states_no_constant_is_refused(name, stated, means, monkeypatch):
+    """A negative constant gave ever smaller radii behind the front end to ever larger attacks."""
+    monkeypatch.setattr(means, name, lambda self, height, width: stated)
+    with pytest.raises(InputError, match="'front_end' must have a Lipschitz constant"):
+        SizedFrontEnd.of(means(), 20, 30, 0.003)
+
+
+def test_a_constant_front_end_covers_every_attack(means, monkeypatch):
+    monkeypatch.setattr(means, "lipschitz", lambda self, height, width: 0.0)
+    sized = SizedFrontEnd.of(means(), 20, 30, 0.003)
+    assert sized.before(sized.grid) == 0.0
+    assert sized.before(2 * sized.grid) > 1e300
+    assert sized.behind(sized.before(2 * sized.grid)) <= 2 * sized.grid
+
+
 @pytest.mark.parametrize("sigma", [0.06, 0.5])
 def test_the_grids_share_is_what_the_theory_says(sigma):
     sized = SizedFrontEnd.of(Resize((96, 128)), 384, 512, sigma)
