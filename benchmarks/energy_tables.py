@@ -61,7 +61,7 @@ def _head(psnr: tuple[str, ...], first: str) -> list[str]:
 
 def search_table() -> str:
     """Every line of the search."""
-    psnr = ("42", "36")
+    psnr = ("48", "42", "36")
     rows = [
         f"| {words(line['setting'])} | {_cells(line['measured'], psnr)} |" for line in lines("energies_search.jsonl")
     ]
