@@ -65,7 +65,7 @@ class Row:
 
 
 ROWS = (
-    Row("energy", "builtin-energy", images=175),
+    Row("energy", "builtin-energy"),
     *(
         Row(f"energy, sigma {sigma:g}", "builtin-energy", sigma=sigma, images=30)
         for sigma in (0.002, 0.006, 0.01, 0.016)
@@ -126,6 +126,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--row", action="append", help="measure this row anew; repeat for several")
     parser.add_argument("--images", type=int, help="of each set at most")
+    parser.add_argument("--set", action="append", choices=SETS, help="this set only")
     parser.add_argument("--part", default="0/1", help="i/k: every k-th row, from the i-th")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--tables", action="store_true", help="make docs/frontier.md and its figure from the lines")
@@ -141,7 +142,7 @@ def main() -> None:
             print(f"{row.name}: there is no metric {row.metric!r}")
             continue
         wanted = identity(row, row.certifier())
-        for name in SETS:
+        for name in options.set or SETS:
             lines = read(options.out)
             if not options.row and any(current(line, wanted, name) for line in lines):
                 continue
