@@ -67,24 +67,25 @@ validation parts, with its 95 % bootstrap interval over contents, and tau, the c
 share of the SD of these scores, for attacks of 48, 42, 36 and 30 dB: median over the images, in brackets the 90th
 percentile. Certificates of noise hold at 99.9 % for all strengths at once, those without noise always. 42 dB is what
 an l_inf attack of 2/255 can reach, 36 dB one of 4/255. "-": no certificate at that strength for half of the images or
-more.
+more. Rows of 30 images show what tau does under other noise; their SROCC can be compared with each other only.
 
-The front end that was learned does no better ([its page](learned_front_end.md)). Made by `python benchmarks/frontier.py --data ../shared/data`, then `--tables`; the lines, with every image's score
-and tau, are [benchmarks/results/frontier.jsonl](../benchmarks/results/frontier.jsonl).
+The front end that was learned does no better ([its page](learned_front_end.md)). Made by `python
+benchmarks/frontier.py --data ../shared/data`, then `--tables`; the lines, with every image's score and tau, are
+[benchmarks/results/frontier.jsonl](../benchmarks/results/frontier.jsonl).
 
 ![SROCC against the certified change of the score at 42 dB](figures/frontier.svg)
 """
 _ATTACKED = """\
 ## Attacked
 
-Adaptive attacks on `builtin-energy`, in the pixels of the original, through the head, the noise and the front end to 8-bit
-images (APGD, 25 steps on the mean score under 64 draws; `python benchmarks/frontier_attack.py --data ../shared/data`), up and
-down by turns, on the first 26 images of each validation part. Each certificate is judged at the attack's own length by
-10 000 fresh scores; an alarm would be an attacked median that certainly left its interval.
+Adaptive attacks on `builtin-energy`, in the pixels of the original, through the head, the noise and the front end to
+8-bit images (APGD, 25 steps on the mean score under 64 draws; `python benchmarks/frontier_attack.py --data
+../shared/data`), up and down by turns, on the first 26 images of each validation part. Each certificate is judged at
+the attack's own length by 10 000 fresh scores; an alarm would be an attacked median that certainly left its interval.
 """
 _FOOT = """\
-The figure shows SROCC and tau at 42 dB: up is better agreement, left is a smaller certified change. The dashed line is
-half an SD. Version of certiqa: {versions}.
+The figure shows SROCC and tau at 42 dB: up is better agreement, left is a smaller certified change. The dashed line
+is half an SD. Version of certiqa: {versions}.
 """
 
 
