@@ -65,7 +65,7 @@ def _draw_sample(certificate: MedianCertificate, axes: Axes) -> None:
     scores = certificate.scores[~np.isnan(certificate.scores)]
     axes.hist(scores, bins=min(60, max(10, len(scores) // 25)), orientation="horizontal", color=BAND)
     axes.axhline(certificate.score, color=INK, lw=1.6)
-    axes.set_xlabel(f"{certificate.n} scores under noise, sigma {certificate.sigma:g}")
+    axes.set_xlabel(f"{certificate.n} scores under noise, sigma {certificate.sigma:.3g}")
     axes.grid(alpha=0.3)
 
 

@@ -61,15 +61,15 @@ def check_size(picture: Picture, model: object, front_end: FrontEnd) -> None:
         InputError: the picture cannot be resized to that much.
     """
     height, width = picture.height, picture.width
-    shape = front_end.output_shape(height, width)
-    if isinstance(front_end, Resize) and not front_end.fits(height, width):
-        rule = f"must be less for {picture.name}, {width}x{height}, which would become {shape[2]}x{shape[1]}"
-        raise InputError.of("resolution", rule, front_end.resolution)
     if min(height, width) < front_end.smallest:
         raise ImageError(
             f"{picture.name} is {width}x{height}; the front end {front_end.name!r} needs at least "
             f"{front_end.smallest} pixels on each side. Use a larger image."
         )
+    shape = front_end.output_shape(height, width)
+    if isinstance(front_end, Resize) and not front_end.fits(height, width):
+        rule = f"must be less for {picture.name}, {width}x{height}, which would become {shape[2]}x{shape[1]}"
+        raise InputError.of("resolution", rule, front_end.resolution)
     least = facts_of(model).min_size
     if len(shape) == 3 and min(shape[1:]) < least:
         size = f"{shape[2]}x{shape[1]}"
