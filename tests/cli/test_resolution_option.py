@@ -74,4 +74,4 @@ def test_a_metric_that_needs_more_pixels(run: Run) -> None:
 
 def test_help_has_an_example(run: Run) -> None:
     result = run("certify", "--help", model=None, n=None)
-    assert "certiqa certify photo.jpg --resolution 64" in result.stdout
+    assert "certiqa certify photo.jpg --model builtin-noise --resolution 64" in result.stdout
