@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from numbers import Integral
@@ -135,13 +136,13 @@ def _kind(model: object) -> object:
     return model if hasattr(model, "__qualname__") else type(model)
 
 
-class DeclaredByFacts:
+class DeclaredByFacts(ABC):
     """The attributes by which a metric declares its facts, for a wrapper that has them in ``facts``."""
 
     @property
+    @abstractmethod
     def facts(self) -> MetricFacts:
         """All of them."""
-        raise NotImplementedError
 
     @property
     def name(self) -> str:

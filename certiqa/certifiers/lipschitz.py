@@ -33,9 +33,8 @@ __all__ = ["BoundedHead", "LipschitzCertifier"]
 
 Floats = npt.NDArray[np.float64]
 
-_PSNR = np.arange(
-    70.0, 13.99, -0.5
-)  # of the balls, in dB: between two of them a certificate answers with the larger one
+_PSNR = np.arange(70.0, 13.99, -0.5)
+"""Of the balls, in dB: between two of them a certificate answers with the larger one."""
 
 _ROUNDING = 2.0**-50
 """In each value, more than float64 may get wrong in k/255 or k times the step, at the image and at the attacked one."""

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load as parse_safetensors
-from safetensors.torch import save as safetensors_bytes
 
 from certiqa.errors import CertiqaError, WeightsError
 from certiqa.heads.additive import AdditiveHead
-from certiqa.training.files import replace_file
+from certiqa.heads.weight_file import read_weights, write_weights
 
 __all__ = ["read_additive", "write_additive"]
 
@@ -36,10 +29,7 @@ def write_additive(
         InputError: the file cannot be written.
     """
     header = {"front_end": front_end, "front_end_digest": head.front_end_digest, "training": training}
-    tensors = {name: value.detach().cpu().contiguous() for name, value in head.state_dict().items()}
-    content = safetensors_bytes(tensors, {_KEY: json.dumps(header, sort_keys=True)})
-    replace_file(Path(path), content)
-    return hashlib.sha256(content).hexdigest()
+    return write_weights(head, _KEY, header, path)
 
 
 def read_additive(path: str | os.PathLike[str], *, sha256: str | None = None) -> tuple[AdditiveHead, dict[str, Any]]:
@@ -52,25 +42,13 @@ def read_additive(path: str | os.PathLike[str], *, sha256: str | None = None) ->
     Raises:
         WeightsError: no such file, another hash, damaged, or not an additive head.
     """
-    path = Path(path)
+    tensors, header = read_weights(path, _KEY, sha256)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"The head {str(path)!r} cannot be read: {error.strerror}.") from error
-    found = hashlib.sha256(content).hexdigest()
-    if sha256 is not None and found != sha256:
-        raise WeightsError(
-            f"The head {path.name!r} must have sha256 {sha256}. Got {found} instead: the file was changed or damaged."
-        )
-    try:
-        tensors = parse_safetensors(content)
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(json.loads(content[8 : 8 + length]).get("__metadata__", {})[_KEY])
         head = AdditiveHead(*tensors["slopes"].shape)
         head.load_state_dict(tensors)
         head.check()
         head.front_end_digest = str(header["front_end_digest"])
-    except (SafetensorError, CertiqaError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (CertiqaError, RuntimeError, KeyError, TypeError, ValueError) as error:
         text = " ".join(str(error).split())[:300]
-        raise WeightsError(f"The file {path.name!r} is not that of an additive head: {text}") from error
+        raise WeightsError(f"The file {os.fspath(path)!r} is not that of an additive head: {text}") from error
     return head.requires_grad_(False).eval(), header

@@ -42,7 +42,7 @@ class Defended:
 
     @property
     def name(self) -> str:
-        """Of the metric."""
+        """The metric's name, purifications included."""
         return self.facts.name
 
     @property

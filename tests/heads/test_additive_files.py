@@ -11,6 +11,7 @@ import certiqa
 from certiqa import metrics, samples
 from certiqa.data.images import read_image
 from certiqa.errors import InputError, WeightsError
+from certiqa.heads import Head, HeadShape, write_head
 from certiqa.heads.additive import AdditiveHead
 from certiqa.heads.additive_files import read_additive, write_additive
 from certiqa.metrics.builtin_lipschitz import CARD, WEIGHTS_FILE
@@ -47,7 +48,10 @@ def test_what_is_no_such_file_is_refused(head, tmp_path):
     with pytest.raises(WeightsError, match="cannot be read"):
         read_additive(path)
     path.write_bytes(b"12345678 nothing")
-    with pytest.raises(WeightsError, match="not that of an additive head"):
+    with pytest.raises(WeightsError, match="not a whole safetensors file"):
+        read_additive(path)
+    write_head(Head(HeadShape(inputs=3, hidden=4)), {}, {}, path)
+    with pytest.raises(WeightsError, match="carries no header of a certiqa-additive-head"):
         read_additive(path)
     with pytest.raises(WeightsError, match="must have sha256"):
         read_additive(path, sha256="0" * 64)
