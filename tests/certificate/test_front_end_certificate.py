@@ -188,6 +188,7 @@ def test_without_a_resize_the_front_end_is_the_identity(picture, toys):
         lambda d: d["front_end"].update(front_end={"name": "identity"}),
         lambda d: d.update(shape=[3, 24, 32]),
         lambda d: d.update(shape=[3, 24, 32], dimension=3 * 24 * 32),
+        lambda d: d.update(dimension=3 * 24 * 32),
         lambda d: d.update(sigma=0.2),
         lambda d: d.update(noise="lattice-8bit"),
         lambda d: d.update(noise="lattice-vector"),
